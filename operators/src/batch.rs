@@ -1,0 +1,108 @@
+use std::vec;
+
+use nacreous_watermark::{Timestamp, Watermark};
+
+/// One data element with its event time. The time travels with the record through every operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Record<T> {
+    /// When it happened.
+    pub time: Timestamp,
+    /// What happened.
+    pub value: T,
+}
+
+/// What a stream says about itself, in its place among the records: it takes effect after those before it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Signal {
+    /// No later on-time record is earlier than this.
+    Watermark(Watermark),
+    /// Nothing comes any more: all windows are complete.
+    End,
+}
+
+impl Signal {
+    /// The watermark that the signal amounts to.
+    pub fn watermark(self) -> Watermark {
+        match self {
+            Self::Watermark(watermark) => watermark,
+            Self::End => Watermark::END,
+        }
+    }
+}
+
+impl From<Watermark> for Signal {
+    fn from(watermark: Watermark) -> Self {
+        if watermark.is_end() { Self::End } else { Self::Watermark(watermark) }
+    }
+}
+
+/// A pre-allocated run of records, then at most one [`Signal`]: what moves through an edge at once.
+#[derive(Debug)]
+pub struct Batch<T> {
+    records: Vec<Record<T>>,
+    signal: Option<Signal>,
+    full_at: usize,
+}
+
+impl<T> Batch<T> {
+    /// An empty batch that counts as full at `full_at` records (at least one).
+    ///
+    /// It has memory for twice as many: a batch that cannot be handed on yet takes the rest of the input
+    /// being worked on without allocating. An operator that makes more out of one input batch than that
+    /// makes the batch grow.
+    pub fn new(full_at: usize) -> Self {
+        let full_at = full_at.max(1);
+        Self { records: Vec::with_capacity(full_at.saturating_mul(2)), signal: None, full_at }
+    }
+
+    /// Appends a record.
+    ///
+    /// # Panics
+    /// If the batch is sealed: a signal is the last thing in a batch. (Checked in debug builds.)
+    #[inline]
+    pub fn push(&mut self, record: Record<T>) {
+        debug_assert!(self.signal.is_none(), "a record after the signal of its batch");
+        self.records.push(record);
+    }
+
+    /// Ends the batch with a signal.
+    ///
+    /// # Panics
+    /// If the batch has one already.
+    pub fn seal(&mut self, signal: Signal) {
+        assert!(self.signal.is_none(), "a second signal in one batch");
+        self.signal = Some(signal);
+    }
+
+    /// The signal at the end of the batch, if there is one.
+    #[inline]
+    pub fn signal(&self) -> Option<Signal> {
+        self.signal
+    }
+
+    /// Takes all records out, oldest first, and forgets the signal; the memory stays for the next use.
+    #[inline]
+    pub fn drain(&mut self) -> vec::Drain<'_, Record<T>> {
+        self.signal = None;
+        self.records.drain(..)
+    }
+
+    /// The number of records.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.records.len()
+    }
+
+    /// Whether there is nothing in it, neither record nor signal.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.records.is_empty() && self.signal.is_none()
+    }
+
+    /// Whether it is time to hand the batch on: enough records, or a signal.
+    #[inline]
+    pub fn is_full(&self) -> bool {
+        self.records.len() >= self.full_at || self.signal.is_some()
+    }
+}

@@ -1,0 +1,33 @@
+#![forbid(unsafe_code)]
+//! What flows and what is done to it: records, batches, operators, keyed state, aggregates, windows.
+//!
+//! Everything here is pure compute: no thread is started, no clock is read, nothing is written. An operator
+//! is a plain struct with plain state; time comes in as a value. So each can be tested as a function:
+//!
+//! ```
+//! use nacreous_operators::{Filter, Operator, Record};
+//! use nacreous_watermark::Timestamp;
+//!
+//! let mut even = Filter::new(|n: &i32| n % 2 == 0);
+//! let mut out = Vec::new();
+//! for n in 1..=4 {
+//!     even.on_record(Record { time: Timestamp::from_nanos(0), value: n }, &mut out);
+//! }
+//! assert_eq!(out.iter().map(|record| record.value).collect::<Vec<_>>(), [2, 4]);
+//! ```
+
+mod aggregate;
+mod batch;
+mod key;
+mod operator;
+mod order;
+mod stateless;
+mod window;
+
+pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
+pub use batch::{Batch, Record, Signal};
+pub use key::{KeyTable, Keyed, SlotNumber, hash_key};
+pub use operator::{Emit, Operator, Step, Tally};
+pub use order::OrderBy;
+pub use stateless::{Filter, Inspect, KeyBy, Map};
+pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowResult, Windowed};

@@ -1,0 +1,40 @@
+//! Windows of event time and the operator that aggregates over them.
+
+mod fold;
+mod sliding;
+
+pub use fold::WindowFold;
+pub use sliding::{Sliding, WindowError};
+
+use nacreous_watermark::Timestamp;
+
+use crate::Keyed;
+
+/// A half-open interval of event time, `[start, end)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TimeWindow {
+    /// The first instant inside.
+    pub start: Timestamp,
+    /// The first instant after it.
+    pub end: Timestamp,
+}
+
+/// One firing of a window for one key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct WindowResult<K, R> {
+    /// The window's bounds.
+    pub window: TimeWindow,
+    /// The key.
+    pub key: K,
+    /// What the aggregate made of the key's records in the window.
+    pub value: R,
+}
+
+/// What comes out of a window operator.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Windowed<K, T, R> {
+    /// A window closed with records of this key in it. Its record's time is the window's last instant.
+    Result(WindowResult<K, R>),
+    /// A record found all its windows closed. Its record's time is its own.
+    Late(Keyed<K, T>),
+}

@@ -1,0 +1,193 @@
+use std::time::Duration;
+
+use nacreous_watermark::{Grid, Span, SpanError, Timestamp, Watermark};
+
+use super::TimeWindow;
+
+/// Windows of one size, one starting at every multiple of a hop since the Unix epoch.
+///
+/// With the hop equal to the size they tumble: each instant lies in exactly one. Size and hop need not
+/// divide. The windows are numbered: number `k` is `[k · every, k · every + size)`, and `k` may be negative.
+///
+/// Time is cut into *slices* at every start and every end of a window, so that each slice lies wholly
+/// inside or outside each window. Where the size is a multiple of the hop, a slice is a hop; elsewhere each
+/// hop has two, a head before the cut where a window ends and a tail behind it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Sliding {
+    size: i64,
+    every: i64,
+}
+
+/// A window that cannot be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WindowError {
+    /// The size or the hop is zero.
+    #[error("a window's size and hop must be longer than zero, got size {size:?} every {every:?}")]
+    Zero {
+        /// The size asked for.
+        size: Duration,
+        /// The hop asked for.
+        every: Duration,
+    },
+    /// The hop is longer than the size, which would leave gaps that no window covers.
+    #[error("windows of {size:?} every {every:?} would leave gaps: the hop must not be longer than the size")]
+    Gaps {
+        /// The size asked for.
+        size: Duration,
+        /// The hop asked for.
+        every: Duration,
+    },
+    /// The size is longer than event time reaches.
+    #[error("window size: {0}")]
+    Span(#[from] SpanError),
+}
+
+/// A slice's place in time: the hop it lies in, and whether in its head or its tail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct SliceNumber {
+    hop: i64,
+    tail: bool,
+}
+
+impl Sliding {
+    /// Windows of `size`, one starting every `every`.
+    ///
+    /// # Errors
+    /// If either is zero, the hop is longer than the size, or the size is longer than 292 years.
+    pub fn new(size: Duration, every: Duration) -> Result<Self, WindowError> {
+        if size.is_zero() || every.is_zero() {
+            return Err(WindowError::Zero { size, every });
+        }
+        if every > size {
+            return Err(WindowError::Gaps { size, every });
+        }
+        Ok(Self { size: Span::try_from(size)?.as_nanos(), every: Span::try_from(every)?.as_nanos() })
+    }
+
+    /// Windows of `size` that follow each other without overlap.
+    ///
+    /// # Errors
+    /// If the size is zero or longer than 292 years.
+    pub fn tumbling(size: Duration) -> Result<Self, WindowError> {
+        Self::new(size, size)
+    }
+
+    /// The instants at which a window ends.
+    pub fn ends(&self) -> Grid {
+        let every = Duration::from_nanos(self.every.unsigned_abs());
+        let period = Span::try_from(every).expect("the hop was a span when the windows were made");
+        Grid::new(period, self.size.rem_euclid(self.every))
+    }
+
+    /// The window with this number. Bounds outside the range of time are cut to it.
+    pub(super) fn window(&self, number: i64) -> TimeWindow {
+        let start = i128::from(number) * i128::from(self.every);
+        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
+    }
+
+    /// The number of the first window that `watermark` leaves open.
+    pub(super) fn first_open(&self, watermark: Watermark) -> i64 {
+        if watermark.is_end() {
+            return i64::MAX;
+        }
+        let covered = i128::from(watermark.time().as_nanos()) - i128::from(self.size);
+        clamped(covered.div_euclid(self.every.into()) + 1).as_nanos()
+    }
+
+    pub(super) fn slice_at(&self, time: Timestamp) -> SliceNumber {
+        let hop = time.as_nanos().div_euclid(self.every);
+        let into_hop = time.as_nanos().rem_euclid(self.every);
+        SliceNumber { hop, tail: into_hop >= self.cut() }
+    }
+
+    /// The slice's first instant and its length in nanoseconds, cut to the range of time.
+    pub(super) fn extent(&self, slice: SliceNumber) -> (i64, u64) {
+        let hop = i128::from(slice.hop) * i128::from(self.every);
+        let cut = hop + i128::from(self.cut());
+        let (start, end) = if slice.tail { (cut, hop + i128::from(self.every)) } else { (hop, cut) };
+        let (start, end) = (clamped(start).as_nanos(), clamped(end).as_nanos());
+        (start, end.abs_diff(start))
+    }
+
+    /// The numbers of the first and the last window that the slice lies in.
+    ///
+    /// With a hop of 1 ns the last two instants of time share a window, so that there is a number left to
+    /// say "all windows are closed".
+    pub(super) fn windows_over(&self, slice: SliceNumber) -> (i64, i64) {
+        let first = slice.hop.saturating_sub(self.size / self.every - i64::from(slice.tail));
+        (first.min(i64::MAX - 1), slice.hop.min(i64::MAX - 1))
+    }
+
+    /// How far into each hop a window ends; zero where the size is a multiple of the hop.
+    fn cut(&self) -> i64 {
+        self.size % self.every
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "clamped to the range first")]
+fn clamped(nanos: i128) -> Timestamp {
+    Timestamp::from_nanos(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sliding(size: u64, every: u64) -> Sliding {
+        Sliding::new(Duration::from_nanos(size), Duration::from_nanos(every)).unwrap()
+    }
+
+    #[test]
+    fn slices_and_windows_agree_with_the_definition() {
+        for size in 1..20_i64 {
+            for every in 1..=size {
+                let windows = sliding(size.unsigned_abs(), every.unsigned_abs());
+                for time in -50..50 {
+                    let at = Timestamp::from_nanos(time);
+                    let slice = windows.slice_at(at);
+                    let (first, last) = windows.windows_over(slice);
+                    for number in -60..60 {
+                        let window = windows.window(number);
+                        assert_eq!(window.start, Timestamp::from_nanos(number * every));
+                        let inside = window.start <= at && at < window.end;
+                        assert_eq!(inside, (first..=last).contains(&number), "{windows:?} {time} {number}");
+                        let open = windows.first_open(Watermark::at(at)) <= number;
+                        assert_eq!(open, window.end > at, "{windows:?} {time} {number}");
+                    }
+                    let (start, length) = windows.extent(slice);
+                    for other in -50..50 {
+                        let inside = (start..start + i64::try_from(length).unwrap()).contains(&other);
+                        assert_eq!(inside, windows.slice_at(Timestamp::from_nanos(other)) == slice);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn impossible_windows_are_refused() {
+        let new = |size, every| Sliding::new(Duration::from_secs(size), Duration::from_secs(every));
+        assert!(matches!(new(0, 0), Err(WindowError::Zero { .. })));
+        assert!(matches!(new(1, 0), Err(WindowError::Zero { .. })));
+        assert!(matches!(new(1, 2), Err(WindowError::Gaps { .. })));
+        assert!(matches!(new(10_000_000_000, 1), Err(WindowError::Span(_))));
+    }
+
+    #[test]
+    fn the_extremes_of_time_do_not_overflow() {
+        for (size, every) in [(1, 1), (7, 3), (i64::MAX, 1), (i64::MAX, i64::MAX), (i64::MAX, i64::MAX - 1)] {
+            let windows = sliding(size.unsigned_abs(), every.unsigned_abs());
+            for time in [Timestamp::MIN, Timestamp::from_nanos(0), Timestamp::MAX] {
+                let slice = windows.slice_at(time);
+                let (first, last) = windows.windows_over(slice);
+                assert!(first <= last);
+                let (start, _) = windows.extent(slice);
+                assert!(start <= time.as_nanos());
+                assert!(windows.window(last).start <= time);
+                assert!(windows.first_open(Watermark::MIN) <= last, "nothing is closed at the beginning");
+                assert!(windows.first_open(Watermark::END) > last, "everything is closed in the end");
+            }
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Delays of a year of flights, windowed by the time of departure although they come in order of landing.
+//!
+//! `cargo run --release --example flight_delays -- --help` lists the options.
+
+mod flight;
+mod options;
+mod output;
+mod progress;
+
+use std::{process::ExitCode, sync::atomic::{AtomicBool, Ordering}};
+
+use nacreous::prelude::*;
+
+use flight::{COLUMNS, Delay, Flight, Key};
+use options::{Failed, Options};
+use progress::Counted;
+
+/// The dataflow: source → event time → key → window → aggregate → sink.
+fn flight_delays(options: &Options, read: Counted) -> Result<Graph, Failed> {
+    let (by, delay) = (options.by, options.delay);
+    let graph = Graph::new();
+
+    let (flights, rejected) = graph.source(options.source(read)?);
+    let (delays, late) = flights
+        .event_time(|flight| flight.departed_at, BoundedDisorder::new(options.disorder.0)?)
+        .key_by(move |flight| flight.key(by))
+        .window(Sliding::new(options.size.0, options.every.0)?)
+        .aggregate(stats(move |flight: &Flight| flight.delay_min(delay)));
+
+    delays.order_by(|result| result.key).to(output::results(options)?);
+    if let Some(path) = &options.late {
+        late.to(output::late(path)?);
+    }
+    if let Some(path) = &options.rejected {
+        rejected.to(output::rejected(path)?);
+    }
+    Ok(graph)
+}
+
+/// Set when the user interrupts the program.
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    match Options::from_command_line().and_then(|options| run(&options)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => failed.report(),
+    }
+}
+
+fn run(options: &Options) -> Result<(), Failed> {
+    let read = Counted::default();
+    let graph = flight_delays(options, read.clone())?;
+    let report_to = match &options.report {
+        Some(path) => Some((path, output::create(path)?)),
+        None => None,
+    };
+    interrupt_gently();
+
+    let job = graph.start(JobOptions { workers: options.workers, batch: options.batch })?;
+    let bar = progress::bar(&options.input);
+    while !job.wait_timeout(progress::INTERVAL) {
+        if INTERRUPTED.load(Ordering::Relaxed) {
+            job.stop();
+        }
+        bar.set_position(read.bytes_read());
+    }
+    bar.finish_and_clear();
+
+    let (report, failure) = match job.wait() {
+        Ok(report) => (report, None),
+        Err(error) => (error.report, Some(error.failure)),
+    };
+    output::summary(&report, INTERRUPTED.load(Ordering::Relaxed));
+    if let Some((path, file)) = report_to {
+        output::report(path, file, &report)?;
+    }
+    failure.map_or(Ok(()), |failure| Err(Failed::from(failure)))
+}
+
+/// The first interrupt drains the job; the second one ends the program at once.
+fn interrupt_gently() {
+    let on_interrupt = || {
+        if INTERRUPTED.swap(true, Ordering::Relaxed) {
+            std::process::exit(130);
+        }
+    };
+    // Without a handler an interrupt simply ends the program, as it would have.
+    let _ = ctrlc::set_handler(on_interrupt);
+}

@@ -1,0 +1,194 @@
+//! The command line, and how the program ends when something is wrong.
+
+use std::{error::Error, path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
+
+use clap::{Parser, error::ErrorKind};
+use nacreous::{
+    Failure, GraphError, JobOptions, SpanError, WindowError,
+    sink::WriteError,
+    source::{CsvError, CsvSource, Row, RowError},
+};
+
+use crate::{
+    COLUMNS, Delay, Flight,
+    flight::By,
+    progress::{Counted, open},
+};
+
+/// Windowed delays of a year of flights.
+///
+/// Reads the bundled landings of 2013, in which flights come in the order they landed, and aggregates their
+/// delays over windows of the time they departed. Durations read like 90s, 15m, 6h or 2d.
+#[derive(Debug, Parser)]
+#[command(name = "flight_delays")]
+pub(crate) struct Options {
+    /// What to read (.csv or .csv.gz)
+    #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/nyc-landings-2013.csv.gz"))]
+    pub input: PathBuf,
+    /// What to group by
+    #[arg(long, value_enum, default_value_t = By::Origin)]
+    pub by: By,
+    /// Which delay to aggregate
+    #[arg(long, value_enum, default_value_t = Delay::Arrival)]
+    pub delay: Delay,
+    /// How long a window is
+    #[arg(long, value_name = "DUR", default_value = "6h")]
+    pub size: Span,
+    /// How often a window starts; as long as the size makes them tumble
+    #[arg(long, value_name = "DUR", default_value = "1h")]
+    pub every: Span,
+    /// How far behind the latest departure a flight may come before it is late
+    #[arg(long, value_name = "DUR", default_value = "12h")]
+    pub disorder: Span,
+    /// How many data threads
+    #[arg(long, value_name = "N", default_value_t = JobOptions::default().workers)]
+    pub workers: usize,
+    /// How many records move together
+    #[arg(long, value_name = "N", default_value_t = JobOptions::default().batch)]
+    pub batch: usize,
+    /// How to write results
+    #[arg(long, value_enum, default_value_t = Format::Table)]
+    pub format: Format,
+    /// Where to write results; standard output if absent
+    #[arg(long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
+    /// Where to write late records, as csv
+    #[arg(long, value_name = "FILE")]
+    pub late: Option<PathBuf>,
+    /// Where to write rejected rows, as csv
+    #[arg(long, value_name = "FILE")]
+    pub rejected: Option<PathBuf>,
+    /// Where to write the report, as JSON
+    #[arg(long, value_name = "FILE")]
+    pub report: Option<PathBuf>,
+}
+
+/// How results are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Format {
+    Table,
+    Csv,
+    Jsonl,
+}
+
+/// A duration as one types it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span(pub Duration);
+
+impl FromStr for Span {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let seconds_per = |unit| match unit {
+            's' => Some(1_u64),
+            'm' => Some(60),
+            'h' => Some(3_600),
+            'd' => Some(86_400),
+            _ => None,
+        };
+        let parts = text.char_indices().last().and_then(|(at, unit)| Some((&text[..at], seconds_per(unit)?)));
+        let (count, unit) = parts.ok_or("a duration is a number and a unit, such as 90s, 15m, 6h or 2d")?;
+        let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
+        let count = digits.then_some(count).ok_or("a duration is a whole number and a unit, such as 6h")?;
+        let seconds = count.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
+        Ok(Self(Duration::from_secs(seconds.ok_or("longer than event time reaches (292 years)")?)))
+    }
+}
+
+impl Options {
+    /// Reads the command line. Prints the help and ends the program if that was asked for.
+    pub(crate) fn from_command_line() -> Result<Self, Failed> {
+        Self::try_parse().map_err(|error| match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => error.exit(),
+            _ => Failed::usage(one_line(&error.render().to_string())),
+        })
+    }
+
+    /// The rows of the input as flights.
+    #[expect(clippy::type_complexity, reason = "the source's type says what it is made of")]
+    pub(crate) fn source(
+        &self,
+        read: Counted,
+    ) -> Result<CsvSource<Box<dyn std::io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed> {
+        let name = self.input.display().to_string();
+        Ok(CsvSource::new(name, open(&self.input, read)?, &COLUMNS, Flight::parse as _)?)
+    }
+}
+
+/// The parser's message without its usage and tips: one line says it.
+fn one_line(message: &str) -> String {
+    let lines = message.lines().map(str::trim).take_while(|line| !line.is_empty());
+    let text = lines.collect::<Vec<_>>().join(" ");
+    format!("{} (--help lists the options)", text.trim_start_matches("error: "))
+}
+
+/// Why the program ends early: one line, and the status it ends with.
+#[derive(Debug)]
+pub(crate) struct Failed {
+    message: String,
+    /// 2 where the command line is wrong, 1 where the world is.
+    status: u8,
+}
+
+impl Failed {
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 2 }
+    }
+
+    pub(crate) fn io(message: impl Into<String>) -> Self {
+        Self { message: message.into(), status: 1 }
+    }
+
+    /// Says it on standard error; silent where a reader of the output has simply had enough.
+    #[expect(clippy::print_stderr, reason = "this is where a program speaks")]
+    pub(crate) fn report(self) -> ExitCode {
+        if self.message.is_empty() {
+            return ExitCode::SUCCESS;
+        }
+        eprintln!("flight_delays: {}", self.message.replace('\n', " "));
+        ExitCode::from(self.status)
+    }
+}
+
+impl From<WindowError> for Failed {
+    fn from(error: WindowError) -> Self {
+        Self::usage(error.to_string())
+    }
+}
+
+impl From<SpanError> for Failed {
+    fn from(error: SpanError) -> Self {
+        Self::usage(format!("--disorder: {error}"))
+    }
+}
+
+impl From<CsvError> for Failed {
+    fn from(error: CsvError) -> Self {
+        Self::io(error.to_string())
+    }
+}
+
+impl From<GraphError> for Failed {
+    fn from(error: GraphError) -> Self {
+        match error {
+            GraphError::Workers { .. } | GraphError::Batch { .. } => Self::usage(error.to_string()),
+            _ => Self::io(error.to_string()),
+        }
+    }
+}
+
+impl From<Failure> for Failed {
+    fn from(failure: Failure) -> Self {
+        match &failure {
+            Failure::Source { error, .. } => Self::io(error.to_string()),
+            Failure::Sink { error, .. } if closed_pipe(&**error) => Self::io(""),
+            Failure::Sink { error, .. } => Self::io(error.to_string()),
+            _ => Self::io(failure.to_string()),
+        }
+    }
+}
+
+/// Whether whoever read the output went away, as `head` does.
+fn closed_pipe(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    error.downcast_ref().is_some_and(|error: &WriteError| error.kind() == std::io::ErrorKind::BrokenPipe)
+}

@@ -1,0 +1,192 @@
+//! How results, late records, rejected rows and the report are written.
+
+use std::{
+    fmt::{self, Write as _},
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
+
+use arrayvec::ArrayString;
+use nacreous::{
+    JobReport, Keyed, Record, Stats, Timestamp, WindowResult,
+    sink::{RowSink, Sink},
+    source::RejectedRow,
+};
+use serde::Serialize;
+
+use crate::{
+    Flight, Key,
+    options::{Failed, Format, Options},
+};
+
+type Delays = WindowResult<Key, Stats>;
+
+/// The sink for results, as the options want it.
+pub(crate) fn results(options: &Options) -> Result<impl Sink<Delays> + use<>, Failed> {
+    let (target, writer): (_, Box<dyn Write + Send>) = match &options.output {
+        Some(path) => (path.display().to_string(), Box::new(create(path)?)),
+        None => ("standard output".to_owned(), Box::new(io::stdout())),
+    };
+    let (header, row): (_, fn(&mut Vec<u8>, &Record<Delays>)) = match options.format {
+        Format::Csv => (CSV_HEADER.to_owned(), csv_row),
+        Format::Jsonl => (String::new(), json_row),
+        Format::Table => (table_header(), table_row),
+    };
+    Ok(RowSink::new(target, writer, row).with_header(&header))
+}
+
+/// The sink for late records: `line,event_time,key`.
+pub(crate) fn late(path: &Path) -> Result<impl Sink<Keyed<Key, Flight>> + use<>, Failed> {
+    let row = |rows: &mut Vec<u8>, record: &Record<Keyed<Key, Flight>>| {
+        let Keyed { key, value: flight } = &record.value;
+        csv(rows, &[&flight.line, &Time(record.time), key]);
+    };
+    let header = "line,event_time,key\n";
+    Ok(RowSink::new(path.display().to_string(), create(path)?, row).with_header(header))
+}
+
+/// The sink for rejected rows: `line,reason`.
+pub(crate) fn rejected(path: &Path) -> Result<impl Sink<RejectedRow> + use<>, Failed> {
+    let row = |rows: &mut Vec<u8>, record: &Record<RejectedRow>| {
+        csv(rows, &[&record.value.line, &record.value.reason]);
+    };
+    Ok(RowSink::new(path.display().to_string(), create(path)?, row).with_header("line,reason\n"))
+}
+
+/// Creates a file, or empties it.
+pub(crate) fn create(path: &Path) -> Result<File, Failed> {
+    File::create(path).map_err(|error| cannot_write(path, &error))
+}
+
+fn cannot_write(path: &Path, error: &dyn fmt::Display) -> Failed {
+    Failed::io(format!("cannot write {}: {error}", path.display()))
+}
+
+/// Writes the report as one JSON object.
+pub(crate) fn report(path: &Path, mut file: File, report: &JobReport) -> Result<(), Failed> {
+    #[derive(Serialize)]
+    struct Json {
+        records_in: u64,
+        records_on_time: u64,
+        records_late: u64,
+        records_rejected: u64,
+        results: u64,
+        missed_windows: u64,
+        elapsed_s: f64,
+        records_per_s: f64,
+    }
+    let json = Json {
+        records_in: report.records_in,
+        records_on_time: report.records_on_time,
+        records_late: report.records_late,
+        records_rejected: report.records_rejected,
+        results: report.results,
+        missed_windows: report.missed_windows,
+        elapsed_s: report.elapsed.as_secs_f64(),
+        records_per_s: report.records_per_s(),
+    };
+    let mut text = serde_json::to_vec(&json).map_err(|error| cannot_write(path, &error))?;
+    text.push(b'\n');
+    file.write_all(&text).map_err(|error| cannot_write(path, &error))
+}
+
+/// Says on standard error what became of the records.
+#[expect(clippy::print_stderr, reason = "this is where a program speaks")]
+pub(crate) fn summary(report: &JobReport, interrupted: bool) {
+    eprintln!(
+        "{} records in {:.3} s ({:.2} M records/s): {} on time, {} late, {} rejected; {} results, {} missed windows{}",
+        report.records_in,
+        report.elapsed.as_secs_f64(),
+        report.records_per_s() / 1e6,
+        report.records_on_time,
+        report.records_late,
+        report.records_rejected,
+        report.results,
+        report.missed_windows,
+        if interrupted { "; interrupted, the rest of the input was not read" } else { "" },
+    );
+}
+
+const CSV_HEADER: &str = "window_start,window_end,key,count,mean_delay_min,min_delay_min,max_delay_min\n";
+
+fn csv_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
+    let WindowResult { window, key, value: delays } = &record.value;
+    let (start, end, mean) = (Time(window.start), Time(window.end), Mean(delays));
+    csv(rows, &[&start, &end, key, &delays.count, &mean, &delays.min, &delays.max]);
+}
+
+fn json_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
+    let WindowResult { window, key, value: delays } = &record.value;
+    append(rows, format_args!(r#"{{"window_start":"{}","window_end":"{}","key":"#, Time(window.start), Time(window.end)));
+    serde_json::to_writer(&mut *rows, key).expect("a text can be written to memory as JSON");
+    append(rows, format_args!(r#","count":{},"mean_delay_min":{}"#, delays.count, Mean(delays)));
+    append(rows, format_args!(r#","min_delay_min":{},"max_delay_min":{}}}"#, delays.min, delays.max));
+    rows.push(b'\n');
+}
+
+fn table_header() -> String {
+    let columns = ["window start", "window end", "key", "count", "mean min", "min", "max"];
+    let [start, end, key, count, mean, min, max] = columns;
+    format!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n")
+}
+
+fn table_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
+    let WindowResult { window, key, value: Stats { count, min, max, .. } } = &record.value;
+    let (start, end, mean) = (Time(window.start), Time(window.end), Mean(&record.value.value));
+    append(rows, format_args!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n"));
+}
+
+/// An instant as `2013-01-01T06:00:00Z`.
+struct Time(Timestamp);
+
+impl fmt::Display for Time {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let time = jiff::Timestamp::from_nanosecond(self.0.as_nanos().into());
+        // The calendar reaches further than 64 bits of nanoseconds.
+        time.map_err(|_| fmt::Error)?.fmt(f)
+    }
+}
+
+/// A mean to three decimals.
+struct Mean<'a>(&'a Stats);
+
+impl fmt::Display for Mean<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = f.width().unwrap_or(0);
+        write!(f, "{:width$.3}", self.0.mean())
+    }
+}
+
+fn append(rows: &mut Vec<u8>, text: fmt::Arguments<'_>) {
+    rows.write_fmt(text).expect("memory takes whatever is written to it");
+}
+
+/// Appends a row of csv, quoting what needs quotes, without allocating for short fields.
+fn csv(rows: &mut Vec<u8>, fields: &[&dyn fmt::Display]) {
+    let mut writer = csv_core::Writer::new();
+    let mut scratch = [0; 128];
+    for (index, field) in fields.iter().enumerate() {
+        if index > 0 {
+            let (_, written) = writer.delimiter(&mut scratch);
+            rows.extend_from_slice(&scratch[..written]);
+        }
+        // Most fields fit on the stack; a reason may not.
+        let mut short = ArrayString::<128>::new();
+        let long;
+        let mut text = match write!(short, "{field}") {
+            Ok(()) => short.as_bytes(),
+            Err(fmt::Error) => {
+                long = field.to_string();
+                long.as_bytes()
+            }
+        };
+        while !text.is_empty() {
+            let (_, read, written) = writer.field(text, &mut scratch);
+            rows.extend_from_slice(&scratch[..written]);
+            text = &text[read..];
+        }
+    }
+    let (_, written) = writer.terminator(&mut scratch);
+    rows.extend_from_slice(&scratch[..written]);
+}

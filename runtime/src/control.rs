@@ -1,0 +1,220 @@
+//! The control plane: a thread for each job that starts its workers, watches them, and clears up after them.
+
+use std::{
+    sync::{Arc, mpsc},
+    thread::{self, JoinHandle},
+    time::{Duration, Instant},
+};
+
+use nacreous_channels::published::{Flag, Published};
+
+use crate::{
+    job::{Failure, JobError, JobHandle, JobReport, JobStatus},
+    meter::{Counts, Meter},
+    placement::Placement,
+    plan::Plan,
+    worker::{self, Deployment},
+};
+
+/// What the control thread reacts to.
+#[derive(Debug)]
+pub(crate) enum Event {
+    /// The user wants the job to stop in good order.
+    Stop,
+    /// The user wants the job gone.
+    Cancel,
+    /// A worker has ended, and this is the first thing that went wrong in it.
+    Exited(Option<Failure>),
+}
+
+/// What a job shares with those who look at it.
+#[derive(Debug)]
+pub(crate) struct Watch {
+    /// Raised when sources are to behave as if their input had ended.
+    pub(crate) stop: Arc<Flag>,
+    /// Raised when workers are to drop everything.
+    pub(crate) cancel: Flag,
+    status: Published,
+    meters: Vec<Arc<Meter>>,
+}
+
+/// Every status, in the order of the numbers they are published as.
+const STATUSES: [JobStatus; 6] = [
+    JobStatus::Deploying,
+    JobStatus::Running,
+    JobStatus::Draining,
+    JobStatus::Finished,
+    JobStatus::Cancelled,
+    JobStatus::Failed,
+];
+
+impl Watch {
+    fn new(stop: Arc<Flag>, meters: Vec<Arc<Meter>>) -> Self {
+        Self { stop, cancel: Flag::new(), status: Published::new(JobStatus::Deploying as u64), meters }
+    }
+
+    pub(crate) fn status(&self) -> JobStatus {
+        let published = self.status.get();
+        let found = STATUSES.into_iter().find(|status| *status as u64 == published);
+        found.expect("only statuses are published")
+    }
+
+    fn enter(&self, status: JobStatus) {
+        self.status.set(status as u64);
+    }
+
+    /// The sum of what all tasks have published.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut counts = Counts::default();
+        self.meters.iter().for_each(|meter| counts += meter.sample());
+        counts
+    }
+}
+
+/// Starts a job: hands the plan to a control thread of its own.
+pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
+    let (events, inbox) = mpsc::channel();
+    let (ended, running) = mpsc::channel();
+    let meters = plan.workers.iter().flatten().map(|planned| Arc::clone(&planned.meter)).collect();
+    let watch = Arc::new(Watch::new(Arc::clone(&plan.stop), meters));
+    let name = format!("nl{}-control", plan.job);
+    let spawned = thread::Builder::new().name(name.clone()).spawn({
+        let (events, watch) = (events.clone(), Arc::clone(&watch));
+        move || {
+            let _disconnect_when_done = ended;
+            Control { watch, failure: None, threads: Vec::new() }.run(plan, events, &inbox)
+        }
+    });
+    let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
+    Ok(JobHandle { events, watch, control: Some(control), running })
+}
+
+/// The control thread's own view of its job.
+struct Control {
+    watch: Arc<Watch>,
+    /// The first thing that went wrong.
+    failure: Option<Failure>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Control {
+    fn run(
+        mut self,
+        plan: Plan,
+        events: mpsc::Sender<Event>,
+        inbox: &mpsc::Receiver<Event>,
+    ) -> Result<JobReport, JobError> {
+        let started = Instant::now();
+        let placement = Placement::of(plan.workers.len());
+        self.deploy(plan, &placement, events);
+        if self.watch.status() == JobStatus::Deploying {
+            self.watch.enter(JobStatus::Running);
+        }
+        self.attend(inbox);
+        self.tear_down();
+        drop(placement);
+        self.conclude(started.elapsed())
+    }
+
+    /// Starts a thread for each worker.
+    fn deploy(&mut self, plan: Plan, placement: &Placement, events: mpsc::Sender<Event>) {
+        for (index, tasks) in plan.workers.into_iter().enumerate() {
+            let thread = format!("nl{}-w{index}", plan.job);
+            let deployment = Deployment {
+                tasks,
+                thread: thread.clone(),
+                core: placement.core(index),
+                watch: Arc::clone(&self.watch),
+                events: events.clone(),
+            };
+            match thread::Builder::new().name(thread.clone()).spawn(move || worker::run(deployment)) {
+                Ok(handle) => self.threads.push(handle),
+                Err(error) => {
+                    self.fail(Failure::Thread { thread, error });
+                    self.watch.cancel.raise();
+                    break;
+                }
+            }
+        }
+    }
+
+    /// Reacts to what happens until all workers have ended.
+    fn attend(&mut self, inbox: &mpsc::Receiver<Event>) {
+        let mut running = self.threads.len();
+        while running > 0 {
+            match inbox.recv().expect("this thread holds a sender of its own inbox until all have ended") {
+                Event::Stop => {
+                    self.watch.enter(JobStatus::Draining);
+                    self.watch.stop.raise();
+                }
+                Event::Cancel => self.watch.cancel.raise(),
+                Event::Exited(failure) => {
+                    running -= 1;
+                    failure.into_iter().for_each(|failure| self.fail(failure));
+                }
+            }
+            self.threads.iter().for_each(|thread| thread.thread().unpark());
+        }
+    }
+
+    fn fail(&mut self, failure: Failure) {
+        self.failure.get_or_insert(failure);
+    }
+
+    fn tear_down(&mut self) {
+        for thread in self.threads.drain(..) {
+            thread.join().expect("a worker catches every panic and says so before it ends");
+        }
+    }
+
+    fn conclude(self, elapsed: Duration) -> Result<JobReport, JobError> {
+        let report = report(self.watch.counts(), elapsed);
+        let cancelled = self.watch.cancel.is_raised();
+        let failure = self.failure.or_else(|| {
+            (!cancelled && !balances(&report)).then_some(Failure::Unbalanced { report })
+        });
+        self.watch.enter(match (&failure, cancelled) {
+            (Some(_), _) => JobStatus::Failed,
+            (None, true) => JobStatus::Cancelled,
+            (None, false) => JobStatus::Finished,
+        });
+        failure.map_or(Ok(report), |failure| Err(JobError { failure, report }))
+    }
+}
+
+fn report(counts: Counts, elapsed: Duration) -> JobReport {
+    JobReport {
+        records_in: counts.records_in,
+        records_on_time: counts.tally.on_time,
+        records_late: counts.tally.late,
+        records_rejected: counts.rejected,
+        records_filtered: counts.tally.filtered,
+        results: counts.tally.results,
+        missed_windows: counts.tally.missed_windows,
+        elapsed,
+    }
+}
+
+/// Whether every record that was read has been accounted for, once.
+fn balances(report: &JobReport) -> bool {
+    let accounted = report.records_on_time
+        + report.records_late
+        + report.records_rejected
+        + report.records_filtered;
+    report.records_in == accounted
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_missing_or_counted_twice_is_noticed() {
+        let mut counts = Counts { records_in: 10, rejected: 1, ..Counts::default() };
+        (counts.tally.on_time, counts.tally.late, counts.tally.filtered) = (5, 3, 1);
+        assert!(balances(&report(counts, Duration::ZERO)));
+        for records_in in [9, 11] {
+            assert!(!balances(&report(Counts { records_in, ..counts }, Duration::ZERO)));
+        }
+    }
+}

@@ -1,0 +1,166 @@
+use std::{hash::Hash, mem};
+
+use crossbeam_utils::CachePadded;
+use nacreous_channels::spsc::{self, Consumer, Producer};
+use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
+use nacreous_watermark::Watermark;
+
+use super::{Downstream, Extent, Flushed, Halt};
+use crate::meter::Counts;
+
+/// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
+pub(crate) type Slot<T> = CachePadded<Batch<T>>;
+
+/// How many batches an edge holds. Enough to ride out the scheduling of two threads, few enough that the
+/// batches in flight stay in cache.
+const SLOTS: usize = 8;
+
+/// Makes an edge between two tasks whose batches count as full at `batch` records.
+pub(crate) fn edge<T>(batch: usize) -> (EdgeOut<T>, Consumer<Slot<T>>) {
+    let (producer, consumer) = spsc::ring(SLOTS, || CachePadded::new(Batch::new(batch)));
+    let open = CachePadded::new(Batch::new(batch));
+    (EdgeOut { producer, open, sent: Watermark::MIN }, consumer)
+}
+
+/// The producing end of an edge: gathers records into a batch and hands it on when it is full.
+pub(crate) struct EdgeOut<T> {
+    producer: Producer<Slot<T>>,
+    /// The batch being filled. Handing it on swaps it with the empty one in the claimed slot.
+    open: Slot<T>,
+    /// The last watermark put into a batch.
+    sent: Watermark,
+}
+
+impl<T> EdgeOut<T> {
+    /// Hands the open batch on; false if the ring is full.
+    #[inline(never)]
+    fn hand_on(&mut self) -> bool {
+        let Some(slot) = self.producer.claim() else { return false };
+        mem::swap(slot, &mut self.open);
+        self.producer.publish();
+        true
+    }
+}
+
+impl<T: Send> Downstream<T> for EdgeOut<T> {
+    // HOT(edge.record)
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.open.push(record);
+        if self.open.is_full() {
+            self.hand_on();
+        }
+    }
+
+    fn watermark(&mut self, watermark: Watermark) -> Step {
+        if watermark > self.sent {
+            self.sent = watermark;
+            self.open.seal(watermark.into());
+            self.hand_on();
+        }
+        Step::Done
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        !self.open.is_full()
+    }
+
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        if self.producer.is_closed() {
+            return Err(Halt::Disconnected);
+        }
+        let due = self.open.is_full() || (extent == Extent::All && !self.open.is_empty());
+        Ok(if due && !self.hand_on() { Flushed::Blocked } else { Flushed::Clear })
+    }
+
+    fn count(&self, _: &mut Counts) {}
+}
+
+/// The producing end of an exchange: one edge to each instance of the keyed side, chosen by the key's hash.
+pub(crate) struct Route<K, T> {
+    lanes: Vec<EdgeOut<Keyed<K, T>>>,
+}
+
+impl<K, T> Route<K, T> {
+    pub(crate) fn new(lanes: Vec<EdgeOut<Keyed<K, T>>>) -> Self {
+        assert!(!lanes.is_empty(), "an exchange needs somewhere to send to");
+        Self { lanes }
+    }
+}
+
+impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
+    // HOT(route.record)
+    #[inline]
+    fn record(&mut self, record: Record<Keyed<K, T>>) {
+        let lane = lane_of(hash_key(&record.value.key), self.lanes.len());
+        self.lanes[lane].record(record);
+    }
+
+    fn watermark(&mut self, watermark: Watermark) -> Step {
+        for lane in &mut self.lanes {
+            if lane.watermark(watermark) == Step::More {
+                return Step::More;
+            }
+        }
+        Step::Done
+    }
+
+    fn has_room(&self) -> bool {
+        self.lanes.iter().all(EdgeOut::has_room)
+    }
+
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        self.lanes.iter_mut().try_fold(Flushed::Clear, |all, lane| Ok(lane.flush(extent)?.and(all)))
+    }
+
+    fn count(&self, _: &mut Counts) {}
+}
+
+/// Spreads hashes evenly over `lanes` by their upper half; the key table uses the lower bits.
+#[inline]
+#[expect(clippy::cast_possible_truncation, reason = "less than `lanes`, which is a usize")]
+fn lane_of(hash: u64, lanes: usize) -> usize {
+    ((hash >> 32) * lanes as u64 >> 32) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use nacreous_watermark::Timestamp;
+
+    use super::*;
+
+    #[test]
+    fn keys_spread_over_all_lanes() {
+        for lanes in 1..9 {
+            let mut counts = vec![0; lanes];
+            (0..8_000_u64).for_each(|key| counts[lane_of(hash_key(&key), lanes)] += 1);
+            let even = 8_000 / lanes;
+            assert!(counts.iter().all(|count| count.abs_diff(even) < even / 2), "{lanes} lanes: {counts:?}");
+        }
+    }
+
+    #[test]
+    fn a_full_edge_blocks_and_loses_nothing() {
+        let (mut out, mut consumer) = edge(2);
+        let record = |value| Record { time: Timestamp::from_nanos(0), value };
+        let mut sent = 0;
+        while out.has_room() {
+            out.record(record(sent));
+            sent += 1;
+        }
+        assert_eq!(sent, 2 * (SLOTS + 1), "every slot and the open batch");
+        assert!(matches!(out.flush(Extent::Full), Ok(Flushed::Blocked)));
+
+        let mut seen = Vec::new();
+        loop {
+            let Some(batch) = consumer.peek() else { break };
+            seen.extend(batch.drain().map(|record| record.value));
+            consumer.release();
+            assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));
+        }
+        assert_eq!(seen, (0..sent).collect::<Vec<_>>());
+        drop(consumer);
+        assert!(matches!(out.flush(Extent::Full), Err(Halt::Disconnected)));
+    }
+}

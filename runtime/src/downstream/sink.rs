@@ -1,0 +1,65 @@
+use nacreous_operators::{Batch, Record, Step};
+use nacreous_watermark::Watermark;
+
+use super::{Downstream, Extent, Flushed, Halt};
+use crate::{
+    job::Failure,
+    meter::Counts,
+    operator_name::{OperatorName, blaming},
+    sink::Sink,
+};
+
+/// The end of a stream: gathers records into a batch and has the sink write it.
+pub(crate) struct SinkEnd<T, S> {
+    sink: S,
+    name: OperatorName,
+    open: Batch<T>,
+    /// Whether the records are a source's own, not results: the job keeps accounts of those.
+    accountable: bool,
+    written: u64,
+    /// Whether the sink may hold something back: a header from the beginning, then what was written to it.
+    dirty: bool,
+}
+
+impl<T, S> SinkEnd<T, S> {
+    pub(crate) fn new(sink: S, name: OperatorName, batch: usize, accountable: bool) -> Self {
+        Self { sink, name, open: Batch::new(batch), accountable, written: 0, dirty: true }
+    }
+}
+
+impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.open.push(record);
+    }
+
+    fn watermark(&mut self, _: Watermark) -> Step {
+        Step::Done
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        !self.open.is_full()
+    }
+
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        let failed = |error| Halt::Failed(Failure::Sink { operator: self.name, error });
+        if self.open.is_full() || (extent == Extent::All && !self.open.is_empty()) {
+            self.written += self.open.len() as u64;
+            self.dirty = true;
+            let mut records = self.open.drain();
+            blaming(&self.name, || self.sink.write(&mut records)).map_err(failed)?;
+        }
+        if extent == Extent::All && self.dirty {
+            self.dirty = false;
+            blaming(&self.name, || self.sink.flush()).map_err(failed)?;
+        }
+        Ok(Flushed::Clear)
+    }
+
+    fn count(&self, counts: &mut Counts) {
+        if self.accountable {
+            counts.tally.on_time += self.written;
+        }
+    }
+}

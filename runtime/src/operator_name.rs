@@ -1,0 +1,61 @@
+//! Who is who in a graph, and who is to blame when a user's function panics.
+
+use std::{cell::Cell, fmt, mem, panic::Location};
+
+/// Names an operator by what it is and where in the user's source it was added to the graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OperatorName {
+    kind: &'static str,
+    at: &'static Location<'static>,
+}
+
+impl OperatorName {
+    #[track_caller]
+    pub(crate) fn here(kind: &'static str) -> Self {
+        Self { kind, at: Location::caller() }
+    }
+
+    /// The method that added it: `map`, `key_by`, `aggregate`, …
+    pub fn kind(&self) -> &'static str {
+        self.kind
+    }
+
+    /// The place in the user's source where it was added.
+    pub fn location(&self) -> &'static Location<'static> {
+        self.at
+    }
+}
+
+impl fmt::Display for OperatorName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}` ({})", self.kind, self.at)
+    }
+}
+
+thread_local! {
+    /// The operator whose function is being unwound on this thread.
+    static CULPRIT: Cell<Option<OperatorName>> = const { Cell::new(None) };
+}
+
+/// Runs `f` so that a panic in it is put down to `name`, unless an operator further in was blamed already.
+///
+/// Costs nothing unless `f` panics: the guard is only ever dropped by unwinding.
+#[inline(always)]
+pub(crate) fn blaming<R>(name: &OperatorName, f: impl FnOnce() -> R) -> R {
+    struct Blame<'a>(&'a OperatorName);
+    impl Drop for Blame<'_> {
+        #[cold]
+        fn drop(&mut self) {
+            CULPRIT.with(|culprit| culprit.set(culprit.get().or(Some(*self.0))));
+        }
+    }
+    let blame = Blame(name);
+    let result = f();
+    mem::forget(blame);
+    result
+}
+
+/// The operator blamed since this was last asked on this thread.
+pub(crate) fn take_culprit() -> Option<OperatorName> {
+    CULPRIT.take()
+}

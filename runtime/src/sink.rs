@@ -1,0 +1,84 @@
+//! Where results go.
+
+mod rows;
+
+pub use rows::{RowSink, WriteError};
+
+use std::{
+    mem,
+    sync::{Arc, Mutex, PoisonError},
+    vec,
+};
+
+use nacreous_operators::Record;
+
+use crate::job::BoxError;
+
+/// Something that records can be written to. It runs on a data thread of its own job.
+///
+/// ```
+/// use nacreous::{BoxError, Record, sink::Sink};
+///
+/// /// Adds everything up and says so in the end.
+/// struct Total(u64);
+///
+/// impl Sink<u64> for Total {
+///     fn write(&mut self, records: &mut std::vec::Drain<'_, Record<u64>>) -> Result<(), BoxError> {
+///         self.0 += records.map(|record| record.value).sum::<u64>();
+///         Ok(())
+///     }
+/// }
+/// ```
+pub trait Sink<T>: Send + 'static {
+    /// Takes a run of records, oldest first.
+    ///
+    /// # Errors
+    /// If they cannot be written. That fails the job.
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError>;
+
+    /// Makes everything taken so far visible to others. Called when the input runs dry, and at the end.
+    ///
+    /// # Errors
+    /// If that cannot be done. That fails the job.
+    fn flush(&mut self) -> Result<(), BoxError> {
+        Ok(())
+    }
+}
+
+/// Calls a function with each record.
+pub(crate) struct ForEach<F>(pub(crate) F);
+
+impl<T, F: FnMut(Record<T>) + Send + 'static> Sink<T> for ForEach<F> {
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        records.for_each(&mut self.0);
+        Ok(())
+    }
+}
+
+/// The records that a stream ended in, for the thread that started the job to take.
+#[derive(Debug)]
+pub struct Collected<T>(Arc<Mutex<Vec<Record<T>>>>);
+
+impl<T> Collected<T> {
+    /// Takes what has arrived so far; everything, once the job has ended.
+    pub fn take(&self) -> Vec<Record<T>> {
+        mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+/// Appends to a vector that the user's thread holds too. It locks, once a batch: not for a hot path.
+pub(crate) struct Collect<T>(Arc<Mutex<Vec<Record<T>>>>);
+
+impl<T> Collect<T> {
+    pub(crate) fn new() -> (Self, Collected<T>) {
+        let shared = Arc::new(Mutex::new(Vec::new()));
+        (Self(Arc::clone(&shared)), Collected(shared))
+    }
+}
+
+impl<T: Send + 'static> Sink<T> for Collect<T> {
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(records);
+        Ok(())
+    }
+}

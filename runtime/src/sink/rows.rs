@@ -1,0 +1,78 @@
+use std::{
+    io::{self, Write},
+    vec,
+};
+
+use nacreous_operators::Record;
+
+use super::Sink;
+use crate::job::BoxError;
+
+/// Writes each record as a row of text: to a file, a socket, standard output.
+///
+/// Rows are gathered and written many at a time, and always whole. The memory for them is reused.
+pub struct RowSink<W, F> {
+    target: String,
+    writer: W,
+    format: F,
+    /// Rows not yet written.
+    rows: Vec<u8>,
+}
+
+/// What a [`RowSink`] writes to did not take it.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {target}: {source}")]
+pub struct WriteError {
+    target: String,
+    source: io::Error,
+}
+
+impl WriteError {
+    /// What was being written to, as its user named it.
+    pub fn target(&self) -> &str {
+        &self.target
+    }
+
+    /// What the operating system said.
+    pub fn kind(&self) -> io::ErrorKind {
+        self.source.kind()
+    }
+}
+
+impl<W: Write, F> RowSink<W, F> {
+    /// A sink that writes to `writer`, named `target` in errors. `format` appends one row, line end
+    /// included, for the record it is given.
+    pub fn new(target: impl Into<String>, writer: W, format: F) -> Self {
+        Self { target: target.into(), writer, format, rows: Vec::new() }
+    }
+
+    /// A row to stand before all others, such as a header.
+    #[must_use]
+    pub fn with_header(mut self, header: &str) -> Self {
+        self.rows.extend_from_slice(header.as_bytes());
+        self
+    }
+
+    fn write_rows(&mut self) -> Result<(), WriteError> {
+        let written = self.writer.write_all(&self.rows);
+        self.rows.clear();
+        written.map_err(|source| WriteError { target: self.target.clone(), source })
+    }
+}
+
+impl<T, W, F> Sink<T> for RowSink<W, F>
+where
+    W: Write + Send + 'static,
+    F: FnMut(&mut Vec<u8>, &Record<T>) + Send + 'static,
+{
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        records.for_each(|record| (self.format)(&mut self.rows, &record));
+        Ok(self.write_rows()?)
+    }
+
+    fn flush(&mut self) -> Result<(), BoxError> {
+        self.write_rows()?;
+        self.writer.flush().map_err(|source| WriteError { target: self.target.clone(), source })?;
+        Ok(())
+    }
+}

@@ -1,0 +1,80 @@
+//! Where records come from.
+
+mod csv;
+mod iter;
+
+pub use csv::{CsvError, CsvSource, RejectedRow, Row, RowError, open_text};
+pub(crate) use iter::IterSource;
+
+use crate::job::BoxError;
+
+/// Something that records can be read from. It runs on a data thread of its own job.
+///
+/// ```
+/// use nacreous::source::{Demand, Intake, Readiness, Source};
+///
+/// /// Counts to a number.
+/// struct Countdown(u64);
+///
+/// impl Source for Countdown {
+///     type Item = u64;
+///     type Reject = std::convert::Infallible;
+///
+///     fn poll(
+///         &mut self,
+///         intake: &mut impl Intake<u64, Self::Reject>,
+///     ) -> Result<Readiness, nacreous::BoxError> {
+///         while self.0 > 0 {
+///             self.0 -= 1;
+///             if intake.accept(self.0) == Demand::Enough {
+///                 return Ok(Readiness::Ready);
+///             }
+///         }
+///         Ok(Readiness::Ended)
+///     }
+/// }
+/// ```
+pub trait Source: Send + 'static {
+    /// What is read.
+    type Item: Send + 'static;
+    /// What stands for a piece of input that could not be made sense of.
+    type Reject: Send + 'static;
+
+    /// Puts records into `intake` until that says it has [`Enough`](Demand::Enough), or until there is
+    /// nothing to read at once. Never waits, and neither allocates nor locks in its steady state.
+    ///
+    /// # Errors
+    /// If the input cannot be read on. That fails the job; results already complete are still written.
+    /// A single bad record is not an error: it goes to [`Intake::reject`].
+    fn poll(&mut self, intake: &mut impl Intake<Self::Item, Self::Reject>) -> Result<Readiness, BoxError>;
+}
+
+/// Takes what a source reads.
+pub trait Intake<T, R> {
+    /// Takes a record.
+    fn accept(&mut self, item: T) -> Demand;
+
+    /// Takes note of a piece of input that could not be made sense of.
+    fn reject(&mut self, reject: R) -> Demand;
+}
+
+/// Whether a source should go on in this poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Demand {
+    /// Go on.
+    More,
+    /// Return [`Readiness::Ready`] now; the rest is for the next poll.
+    Enough,
+}
+
+/// What a source has to expect of its next poll.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Readiness {
+    /// There may be more at once.
+    Ready,
+    /// Nothing at the moment.
+    Pending,
+    /// Nothing ever again.
+    Ended,
+}

@@ -1,0 +1,101 @@
+use std::io::{self, Read};
+
+use memchr::memchr;
+
+/// The longest line that is read; a longer one is passed over.
+pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+
+/// How much is read at once at first; the buffer grows to the longest line.
+const BUFFER_BYTES: usize = 1 << 16;
+
+/// Lines of bytes, with their numbers, in a buffer that is reused.
+pub(super) struct Lines<R> {
+    reader: R,
+    buffer: Vec<u8>,
+    /// What is unread in the buffer.
+    start: usize,
+    end: usize,
+    number: u64,
+    at_end: bool,
+}
+
+/// A line without its line break.
+pub(super) enum Line<'a> {
+    /// Its bytes.
+    Text(&'a [u8]),
+    /// It is longer than [`LINE_BYTES_MAX`].
+    TooLong,
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
+
+impl<R: Read> Lines<R> {
+    pub(super) fn new(reader: R) -> Self {
+        Self { reader, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0, number: 0, at_end: false }
+    }
+
+    /// The number of the line last returned, counted from 1.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// The next line; `None` at the end of the input.
+    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+        let mut searched = 0;
+        let mut too_long = false;
+        let (start, end) = loop {
+            let unread = &self.buffer[self.start..self.end];
+            if let Some(found) = memchr(b'\n', &unread[searched..]) {
+                let line = (self.start, self.start + searched + found);
+                self.start = line.1 + 1;
+                break line;
+            }
+            searched = unread.len();
+            if self.at_end {
+                if searched == 0 && !too_long {
+                    return Ok(None);
+                }
+                let line = (self.start, self.end);
+                self.start = self.end;
+                break line;
+            }
+            if searched > LINE_BYTES_MAX {
+                too_long = true;
+                (self.start, self.end, searched) = (0, 0, 0);
+            }
+            self.fill()?;
+        };
+        self.number += 1;
+        if too_long || end - start > LINE_BYTES_MAX {
+            return Ok(Some(Line::TooLong));
+        }
+        let mut line = &self.buffer[start..end];
+        line = line.strip_suffix(b"\r").unwrap_or(line);
+        if self.number == 1 {
+            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
+        }
+        Ok(Some(Line::Text(line)))
+    }
+
+    /// Reads more behind what is unread, making room first.
+    #[cold]
+    #[inline(never)]
+    fn fill(&mut self) -> io::Result<()> {
+        if self.start > 0 {
+            self.buffer.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+        if self.end == self.buffer.len() {
+            self.buffer.resize(self.buffer.len() * 2, 0);
+        }
+        let read = loop {
+            match self.reader.read(&mut self.buffer[self.end..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                other => break other?,
+            }
+        };
+        self.end += read;
+        self.at_end = read == 0;
+        Ok(())
+    }
+}

@@ -1,0 +1,84 @@
+use crate::{Span, Timestamp, Watermark};
+
+/// The watermarks that can make a difference downstream: where a window closes, a timer fires.
+///
+/// A watermark that crosses none of these changes nothing, so a source need not pass it on; one that does
+/// cross must be passed on at that very record, whatever the size of a batch. That is what makes results
+/// independent of batching.
+#[derive(Debug, Clone, Default)]
+pub struct Cadence {
+    grids: Vec<Grid>,
+}
+
+/// The instants `phase + k · period`, for every integer `k`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Grid {
+    period: Span,
+    phase: i64,
+}
+
+impl Grid {
+    /// The instants `phase + k · period`.
+    ///
+    /// # Panics
+    /// If the period is zero: a grid without distance is a bug of the caller.
+    pub fn new(period: Span, phase: i64) -> Self {
+        assert!(period > Span::ZERO, "a grid needs a period");
+        Self { period, phase: phase.rem_euclid(period.as_nanos()) }
+    }
+
+    /// The first instant of the grid after `time`, if event time reaches that far.
+    fn after(self, time: Timestamp) -> Option<Timestamp> {
+        let (period, phase) = (i128::from(self.period.as_nanos()), i128::from(self.phase));
+        let step = (i128::from(time.as_nanos()) - phase).div_euclid(period) + 1;
+        i64::try_from(phase + step * period).ok().map(Timestamp::from_nanos)
+    }
+}
+
+impl Cadence {
+    /// Adds the instants of `grid` to those that matter.
+    pub fn add(&mut self, grid: Grid) {
+        if !self.grids.contains(&grid) {
+            self.grids.push(grid);
+        }
+    }
+
+    /// The least watermark above `watermark` that matters; [`Watermark::END`] if only the end does.
+    pub fn next_after(&self, watermark: Watermark) -> Watermark {
+        let next = self.grids.iter().filter_map(|grid| grid.after(watermark.time())).min();
+        next.filter(|time| *time < Timestamp::MAX).map_or(Watermark::END, Watermark::at)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn grid(period: u64, phase: i64) -> Grid {
+        Grid::new(Duration::from_nanos(period).try_into().unwrap(), phase)
+    }
+
+    fn next(cadence: &Cadence, nanos: i64) -> i64 {
+        cadence.next_after(Watermark::at(Timestamp::from_nanos(nanos))).time().as_nanos()
+    }
+
+    #[test]
+    fn the_next_edge_is_the_nearest_of_all_grids() {
+        let mut cadence = Cadence::default();
+        assert_eq!(cadence.next_after(Watermark::MIN), Watermark::END);
+        cadence.add(grid(10, 3));
+        cadence.add(grid(7, 0));
+        for (from, to) in [(0, 3), (3, 7), (6, 7), (7, 13), (13, 14), (-8, -7), (-7, 0)] {
+            assert_eq!(next(&cadence, from), to, "after {from}");
+        }
+    }
+
+    #[test]
+    fn the_extremes_of_time_have_a_next_edge_too() {
+        let mut cadence = Cadence::default();
+        cadence.add(grid(u64::try_from(i64::MAX).unwrap(), 0));
+        assert_eq!(next(&cadence, i64::MIN), -i64::MAX);
+        assert_eq!(next(&cadence, i64::MAX - 1), i64::MAX);
+    }
+}

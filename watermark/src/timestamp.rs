@@ -1,0 +1,110 @@
+use std::{fmt, time::Duration};
+
+/// An instant: nanoseconds since 1970-01-01T00:00:00 UTC, without leap seconds.
+///
+/// Reaches from the year 1677 to 2262.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The earliest instant, in the year 1677.
+    pub const MIN: Self = Self(i64::MIN);
+    /// The latest instant, in the year 2262.
+    pub const MAX: Self = Self(i64::MAX);
+
+    /// The instant this many nanoseconds after the Unix epoch.
+    #[inline]
+    pub const fn from_nanos(nanos: i64) -> Self {
+        Self(nanos)
+    }
+
+    /// The instant this many seconds after the Unix epoch; `None` outside the years 1677 to 2262.
+    #[inline]
+    pub const fn from_secs(secs: i64) -> Option<Self> {
+        match secs.checked_mul(1_000_000_000) {
+            Some(nanos) => Some(Self(nanos)),
+            None => None,
+        }
+    }
+
+    /// Nanoseconds since the Unix epoch.
+    #[inline]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+}
+
+/// A promise about a stream: **no later on-time record has `time < W`**.
+///
+/// A window `[start, end)` is complete when `W ≥ end`. (Flink's watermark `t` is `t + 1` here.)
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Watermark(i64);
+
+impl Watermark {
+    /// The promise that says nothing yet.
+    pub const MIN: Self = Self(i64::MIN);
+    /// The end of the stream: nothing comes any more, all windows are complete.
+    pub const END: Self = Self(i64::MAX);
+
+    /// The promise that nothing before `time` is still to come on time.
+    ///
+    /// [`Timestamp::MAX`] gives the watermark just before [`END`](Self::END): only the end of a stream is the end.
+    #[inline]
+    pub const fn at(time: Timestamp) -> Self {
+        if time.0 == i64::MAX { Self(i64::MAX - 1) } else { Self(time.0) }
+    }
+
+    /// The earliest time that an on-time record may still have.
+    #[inline]
+    pub const fn time(self) -> Timestamp {
+        Timestamp(self.0)
+    }
+
+    /// Whether this is the end of the stream.
+    #[inline]
+    pub const fn is_end(self) -> bool {
+        self.0 == i64::MAX
+    }
+}
+
+impl fmt::Display for Watermark {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::MIN => f.write_str("none yet"),
+            Self::END => f.write_str("end"),
+            Self(nanos) => write!(f, "{nanos} ns"),
+        }
+    }
+}
+
+/// A length of event time: nanoseconds, never negative, at most 292 years.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Span(i64);
+
+/// A [`Duration`] that is no length of event time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SpanError {
+    /// It does not fit in 63 bits of nanoseconds.
+    #[error("{0:?} is longer than event time reaches (292 years); take a shorter duration")]
+    TooLong(Duration),
+}
+
+impl Span {
+    /// No time at all.
+    pub const ZERO: Self = Self(0);
+
+    /// The length in nanoseconds.
+    #[inline]
+    pub const fn as_nanos(self) -> i64 {
+        self.0
+    }
+}
+
+impl TryFrom<Duration> for Span {
+    type Error = SpanError;
+
+    fn try_from(duration: Duration) -> Result<Self, SpanError> {
+        i64::try_from(duration.as_nanos()).map(Self).map_err(|_| SpanError::TooLong(duration))
+    }
+}
