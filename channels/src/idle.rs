@@ -2,10 +2,14 @@
 
 use std::{hint, thread, time::Duration};
 
-/// How many empty polls a thread spins through before it begins to yield.
-const SPINS: u32 = 128;
+/// How many empty polls a thread spins through before it begins to yield: 50 to 100 µs.
+///
+/// That is longer than the shortest sleep really takes (the kernel rounds it up by 50 µs). Were it shorter,
+/// a thread that finds the other one asleep would fall asleep too, and the two would go on taking turns at
+/// sleeping, a ring's worth of work at a time.
+const SPINS: u32 = 2_048;
 /// How many empty polls it yields through before it begins to sleep.
-const YIELDS: u32 = 16;
+const YIELDS: u32 = 64;
 /// The first sleep; each one after it is twice as long, up to [`SLEEP_MAX`].
 const SLEEP_MIN: Duration = Duration::from_micros(10);
 /// The longest sleep: how late, at worst, an idle thread notices new work.

@@ -1,0 +1,64 @@
+//! Runs the comparisons and prints a row for each; `--help` lists the options.
+
+use std::{io::{self, Write}, process::ExitCode};
+
+use clap::Parser;
+use nacreous_benches::{
+    comparison::{Comparison, Score},
+    flight_delays, keyed_sum,
+};
+
+/// Ours against rivals: run alternately in one process, results checked, medians and ratios with spread.
+///
+/// A ratio above 1 means ours is better, for latencies too.
+#[derive(Debug, Parser)]
+#[command(name = "scorecard")]
+struct Options {
+    /// Run only the rows whose id begins so
+    #[arg(long, value_name = "PREFIX", default_value = "")]
+    only: String,
+    /// How often each side runs
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u16).range(5..))]
+    rounds: u16,
+    /// Print one JSON object a row
+    #[arg(long)]
+    json: bool,
+}
+
+/// All rows, each made when its turn comes, so that it holds no memory before.
+const ROWS: [(&str, fn() -> Comparison); 2] = [
+    ("flight-delays/hand", flight_delays::against_hand),
+    ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
+];
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    match run(&options, &mut io::stdout().lock()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            let _ = writeln!(io::stderr(), "scorecard: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(options: &Options, out: &mut dyn Write) -> Result<(), String> {
+    let rows: Vec<_> = ROWS.iter().filter(|(id, _)| id.starts_with(&options.only)).collect();
+    if rows.is_empty() {
+        let ids = ROWS.map(|(id, _)| id).join(", ");
+        return Err(format!("no row begins with `{}`; there are {ids}", options.only));
+    }
+    let cannot_write = |error: io::Error| format!("cannot write standard output: {error}");
+    if !options.json {
+        writeln!(out, "{}", Score::header()).map_err(cannot_write)?;
+    }
+    for (_, comparison) in rows {
+        let score = comparison().run(options.rounds.into()).map_err(|error| error.to_string())?;
+        let line = match options.json {
+            true => serde_json::to_string(&score).map_err(|error| error.to_string())?,
+            false => score.to_string(),
+        };
+        writeln!(out, "{line}").map_err(cannot_write)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,126 @@
+//! A keyed tumbling sum over records in memory.
+
+use std::{sync::Arc, time::Duration};
+
+use nacreous::prelude::*;
+use rustc_hash::FxBuildHasher;
+
+use crate::comparison::{Comparison, Digest, on_pinned_thread};
+
+const KEYS: u64 = 1024;
+const WINDOW: Duration = Duration::from_secs(1);
+const WINDOW_NANOS: i64 = 1_000_000_000;
+/// Event time between one record and the next: a million records a window.
+const STEP_NANOS: i64 = 1_000;
+/// Records in memory; they are run through several times, at later times each.
+const BLOCK: usize = 1 << 20;
+const PASSES: usize = 8;
+
+/// 24 bytes.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    time: i64,
+    key: u64,
+    value: i64,
+}
+
+/// Against the same loop over a hash table.
+pub fn against_hand() -> Comparison {
+    let block: Arc<[Reading]> = block().into();
+    let hand_block = Arc::clone(&block);
+    Comparison {
+        id: "keyed-sum/1-worker/hand",
+        unit: "M records/s",
+        amount: (BLOCK * PASSES) as f64 / 1e6,
+        ours: Box::new(move || ours(&block)),
+        rival: Box::new(move || on_pinned_thread(|| hand(&hand_block))),
+    }
+}
+
+fn block() -> Vec<Reading> {
+    let mut state = 42_u64;
+    let mut random = || {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state >> 33
+    };
+    let times = (0_i64..).step_by(STEP_NANOS.unsigned_abs() as usize);
+    let reading = |time| Reading { time, key: random() % KEYS, value: (random() % 1_000) as i64 };
+    times.take(BLOCK).map(reading).collect()
+}
+
+/// All records, in order of time.
+fn readings(block: &[Reading]) -> impl Iterator<Item = Reading> {
+    (0..PASSES as i64).flat_map(move |pass| {
+        let later = pass * BLOCK as i64 * STEP_NANOS;
+        block.iter().map(move |reading| Reading { time: reading.time + later, ..*reading })
+    })
+}
+
+/// The same for a thread that outlives the caller.
+struct Shared {
+    block: Arc<[Reading]>,
+    at: usize,
+    later: i64,
+    passes_left: usize,
+}
+
+impl Iterator for Shared {
+    type Item = Reading;
+
+    #[inline]
+    fn next(&mut self) -> Option<Reading> {
+        if self.at == self.block.len() {
+            if self.passes_left == 1 {
+                return None;
+            }
+            self.passes_left -= 1;
+            self.later += BLOCK as i64 * STEP_NANOS;
+            self.at = 0;
+        }
+        let reading = self.block[self.at];
+        self.at += 1;
+        Some(Reading { time: reading.time + self.later, ..reading })
+    }
+}
+
+fn ours(block: &Arc<[Reading]>) -> u64 {
+    let readings = Shared { block: Arc::clone(block), at: 0, later: 0, passes_left: PASSES };
+    let graph = Graph::new();
+    let in_order = BoundedDisorder::new(Duration::ZERO).expect("zero is a span");
+    let (sums, _late) = graph
+        .iter(readings)
+        .event_time(|reading| Timestamp::from_nanos(reading.time), in_order)
+        .key_by(|reading| reading.key)
+        .window(Sliding::tumbling(WINDOW).expect("a second is a window"))
+        .aggregate(sum(|reading: &Reading| reading.value));
+    let sums = sums.collect();
+    graph.run(JobOptions::default()).expect("the job runs");
+
+    let mut digest = Digest::default();
+    for record in sums.take() {
+        let WindowResult { window, key, value } = record.value;
+        digest.add(&[window.start.as_nanos().cast_unsigned(), key, value.cast_unsigned()]);
+    }
+    digest.value()
+}
+
+fn hand(block: &[Reading]) -> u64 {
+    let mut digest = Digest::default();
+    let mut sums = hashbrown::HashMap::<u64, i64, FxBuildHasher>::default();
+    let mut start = 0;
+    for reading in readings(block) {
+        if reading.time >= start + WINDOW_NANOS {
+            close(&mut sums, start, &mut digest);
+            start = reading.time - reading.time % WINDOW_NANOS;
+        }
+        *sums.entry(reading.key).or_insert(0) += reading.value;
+    }
+    close(&mut sums, start, &mut digest);
+    digest.value()
+}
+
+fn close(sums: &mut hashbrown::HashMap<u64, i64, FxBuildHasher>, start: i64, digest: &mut Digest) {
+    for (key, sum) in sums.drain() {
+        digest.add(&[start.cast_unsigned(), key, sum.cast_unsigned()]);
+    }
+}

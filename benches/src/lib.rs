@@ -1,0 +1,13 @@
+//! Benchmarks of NacreousLute: each against a rival or a floor, in one process, in turn.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`comparison`] | runs ours and the rival alternately and states the ratio with its spread |
+//! | [`flight_delays`] | the main job, against a plain loop over the same file |
+//! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table |
+//!
+//! `cargo run --release -p nacreous-benches --bin scorecard` runs them all.
+
+pub mod comparison;
+pub mod flight_delays;
+pub mod keyed_sum;
