@@ -1,6 +1,4 @@
-use std::hash::{BuildHasher, Hash};
-
-use rustc_hash::FxBuildHasher;
+use std::hash::{Hash, Hasher};
 
 /// A value with the key it is grouped by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,12 +21,76 @@ impl SlotNumber {
     }
 }
 
-/// The hash that routes keys to workers and finds them in tables: the same in every run and on every machine.
+/// The hash that routes keys to workers and finds them in tables: the same in every run, in every version
+/// and on every machine.
 ///
-/// It is fast, not keyed: someone who chooses the keys can make them collide.
-#[inline]
+/// Its upper bits are the good ones. It is fast, not keyed: someone who chooses the keys can make them
+/// collide.
+#[inline(always)]
 pub fn hash_key<K: Hash>(key: &K) -> u64 {
-    FxBuildHasher.hash_one(key)
+    let mut hasher = KeyHasher(0);
+    key.hash(&mut hasher);
+    hasher.0
+}
+
+/// Multiplicative (Fibonacci) hashing, a word at a time: Knuth, The Art of Computer Programming, 6.4.
+///
+/// The factor is 2⁶⁴ over the golden ratio. It spreads consecutive integers, the usual keys, evenly over a
+/// table indexed by the upper bits, with next to no collisions; other odd factors cluster them.
+struct KeyHasher(u64);
+
+impl KeyHasher {
+    const FACTOR: u64 = 0x9E37_79B9_7F4A_7C15;
+
+    #[inline(always)]
+    fn mix(&mut self, word: u64) {
+        // Folding lets keys that differ only in their upper half reach the upper bits of the product too.
+        let word = self.0.rotate_left(26) ^ word ^ (word >> 32);
+        self.0 = word.wrapping_mul(Self::FACTOR);
+    }
+}
+
+impl Hasher for KeyHasher {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.mix(u64::from_le_bytes(*word)));
+        if !rest.is_empty() {
+            let mut word = [0; 8];
+            word[..rest.len()].copy_from_slice(rest);
+            self.mix(u64::from_le_bytes(word));
+        }
+    }
+
+    #[inline(always)]
+    fn write_u8(&mut self, number: u8) {
+        self.mix(number.into());
+    }
+
+    #[inline(always)]
+    fn write_u16(&mut self, number: u16) {
+        self.mix(number.into());
+    }
+
+    #[inline(always)]
+    fn write_u32(&mut self, number: u32) {
+        self.mix(number.into());
+    }
+
+    #[inline(always)]
+    fn write_u64(&mut self, number: u64) {
+        self.mix(number);
+    }
+
+    #[inline(always)]
+    fn write_usize(&mut self, number: usize) {
+        self.mix(number as u64);
+    }
+
+    #[inline(always)]
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// Interns keys: gives each distinct key a [`SlotNumber`], counting up from zero.
@@ -36,22 +98,13 @@ pub fn hash_key<K: Hash>(key: &K) -> u64 {
 /// Accumulators then live in plain columns indexed by slot number, and the key itself is stored once.
 #[derive(Debug, Clone)]
 pub struct KeyTable<K> {
-    /// Open addressing with linear probing; a power of two long, at most half full.
-    index: Vec<Entry>,
+    /// Open addressing with linear probing, a power of two long, at most half full: slot numbers plus one,
+    /// zero where free. No part of the hash is kept beside them: keys are compared directly, as collisions
+    /// are rare, and the index stays half as large.
+    index: Vec<u32>,
+    /// How far to shift a hash right to get an index: 64 less the logarithm of the index's length.
+    shift: u32,
     keys: Vec<K>,
-}
-
-/// Where a key is: eight bytes, so that a probe sequence stays on one line.
-#[derive(Debug, Clone, Copy)]
-struct Entry {
-    /// The upper half of the key's hash, compared before the key itself.
-    tag: u32,
-    /// The key's slot number plus one; zero in a free entry.
-    slot_plus_one: u32,
-}
-
-impl Entry {
-    const FREE: Self = Self { tag: 0, slot_plus_one: 0 };
 }
 
 /// The number of keys that a new table takes before it grows.
@@ -60,7 +113,8 @@ const INITIAL_KEYS: usize = 1024;
 impl<K: Hash + Eq> KeyTable<K> {
     /// An empty table with memory for a thousand keys.
     pub fn new() -> Self {
-        Self { index: vec![Entry::FREE; INITIAL_KEYS * 2], keys: Vec::with_capacity(INITIAL_KEYS) }
+        let index = vec![0; INITIAL_KEYS * 2];
+        Self { shift: shift_for(&index), index, keys: Vec::with_capacity(INITIAL_KEYS) }
     }
 
     /// The key's slot number, a new one if the key is new.
@@ -72,17 +126,13 @@ impl<K: Hash + Eq> KeyTable<K> {
     /// One hash and about one probe. A new key that finds the table half full doubles it, which allocates
     /// and moves every entry.
     // HOT(key.intern)
-    #[inline]
+    #[inline(always)]
     pub fn intern(&mut self, key: K) -> SlotNumber {
         let hash = hash_key(&key);
         let mut at = self.home(hash);
         loop {
-            let entry = self.index[at];
-            if entry.slot_plus_one == 0 {
-                return self.insert(key, hash, at);
-            }
-            let slot = entry.slot_plus_one - 1;
-            if entry.tag == tag(hash) && self.keys[slot as usize] == key {
+            let Some(slot) = self.index[at].checked_sub(1) else { return self.insert(key, hash, at) };
+            if self.keys[slot as usize] == key {
                 return SlotNumber(slot);
             }
             at = (at + 1) & (self.index.len() - 1);
@@ -101,36 +151,44 @@ impl<K: Hash + Eq> KeyTable<K> {
         self.index.len() / 2
     }
 
-    #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "only the low bits are wanted")]
+    /// Where the search for a key with this hash begins.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "shifted down to less than the index's length")]
     fn home(&self, hash: u64) -> usize {
-        hash as usize & (self.index.len() - 1)
+        (hash >> self.shift) as usize
     }
 
     #[cold]
     #[inline(never)]
-    fn insert(&mut self, key: K, hash: u64, at: usize) -> SlotNumber {
+    fn insert(&mut self, key: K, hash: u64, mut at: usize) -> SlotNumber {
         let slot = u32::try_from(self.keys.len()).ok().filter(|slot| *slot < u32::MAX);
         let slot = slot.expect("fewer than 2^32 distinct keys");
-        self.index[at] = Entry { tag: tag(hash), slot_plus_one: slot + 1 };
-        self.keys.push(key);
-        if self.keys.len() >= self.capacity() {
+        if self.keys.len() == self.capacity() {
             self.grow();
+            at = self.free_entry(hash);
         }
+        self.index[at] = slot + 1;
+        self.keys.push(key);
         SlotNumber(slot)
+    }
+
+    /// Where a key with this hash would go that is not in the table.
+    fn free_entry(&self, hash: u64) -> usize {
+        let mut at = self.home(hash);
+        while self.index[at] != 0 {
+            at = (at + 1) & (self.index.len() - 1);
+        }
+        at
     }
 
     fn grow(&mut self) {
         let doubled = self.index.len() * 2;
         self.index.clear();
-        self.index.resize(doubled, Entry::FREE);
+        self.index.resize(doubled, 0);
+        self.shift = shift_for(&self.index);
         for (slot_plus_one, key) in (1..).zip(&self.keys) {
-            let hash = hash_key(key);
-            let mut at = self.home(hash);
-            while self.index[at].slot_plus_one != 0 {
-                at = (at + 1) & (doubled - 1);
-            }
-            self.index[at] = Entry { tag: tag(hash), slot_plus_one };
+            let at = self.free_entry(hash_key(key));
+            self.index[at] = slot_plus_one;
         }
         self.keys.reserve_exact(self.capacity() - self.keys.len());
     }
@@ -142,10 +200,8 @@ impl<K: Hash + Eq> Default for KeyTable<K> {
     }
 }
 
-#[inline]
-#[expect(clippy::cast_possible_truncation, reason = "only the upper half is wanted")]
-fn tag(hash: u64) -> u32 {
-    (hash >> 32) as u32
+fn shift_for(index: &[u32]) -> u32 {
+    u64::BITS - index.len().ilog2()
 }
 
 #[cfg(test)]
@@ -170,9 +226,47 @@ mod tests {
             }
             assert_eq!(table.keys().len(), oracle.len());
             assert!(table.keys().iter().enumerate().all(|(slot, key)| oracle[key] == slot));
-            assert!(table.capacity() > table.keys().len());
+            assert!(table.capacity() >= table.keys().len());
         }
     }
+
+    #[test]
+    fn usual_keys_hardly_collide() {
+        let probes = |keys: &dyn Fn(u64) -> u64| {
+            let mut table = KeyTable::new();
+            let keys: Vec<_> = (0..1_000).map(keys).collect();
+            keys.iter().for_each(|key| _ = table.intern(*key));
+            let distance = |key: &u64| {
+                let hash = hash_key(key);
+                let at = (0..).find(|step| {
+                    let slot_plus_one = table.index[(table.home(hash) + step) & (table.index.len() - 1)];
+                    table.keys[slot_plus_one as usize - 1] == *key
+                });
+                at.expect("the key is in the table")
+            };
+            keys.iter().map(distance).sum::<usize>()
+        };
+        assert!(probes(&|n| n) < 50, "consecutive keys");
+        for shift in [3, 8, 16, 32, 48] {
+            assert!(probes(&|n| n << shift) < 1_000, "keys that are multiples of 2^{shift}");
+        }
+        assert!(probes(&|n| n * 1_000_000_000) < 1_000, "seconds in nanoseconds");
+        assert!(probes(&|n| f64::from(n as u32).to_bits()) < 1_000, "floats");
+    }
+
+    #[test]
+    fn the_hash_never_changes() {
+        let hashes = [hash_key(&1_u64), hash_key(&(1_u8, 2_u32)), hash_key(&"UA-IAH"), hash_key(&-1_i64)];
+        assert_eq!(hashes, HASHES);
+    }
+
+    /// Stored state and replay depend on these.
+    const HASHES: [u64; 4] = [
+        0x9E37_79B9_7F4A_7C15,
+        15_756_104_301_036_741_556,
+        1_247_917_854_881_124_372,
+        9_274_464_052_979_957_760,
+    ];
 
     #[test]
     fn keys_with_heap_are_interned_too() {

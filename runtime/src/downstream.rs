@@ -16,7 +16,7 @@ use nacreous_watermark::Watermark;
 use crate::{
     job::Failure,
     meter::Counts,
-    operator_name::{OperatorName, blaming},
+    operator_name::{Blame, OperatorName},
 };
 
 /// The rest of a task, from some point on.
@@ -96,11 +96,15 @@ where
 {
     #[inline(always)]
     fn record(&mut self, record: Record<T>) {
-        blaming(&self.name, || self.operator.on_record(record, &mut Feed(&mut self.down)));
+        let blame = Blame::on(&self.name);
+        self.operator.on_record(record, &mut Feed(&mut self.down));
+        blame.lift();
     }
 
     fn watermark(&mut self, watermark: Watermark) -> Step {
-        let step = blaming(&self.name, || self.operator.on_watermark(watermark, &mut Feed(&mut self.down)));
+        let blame = Blame::on(&self.name);
+        let step = self.operator.on_watermark(watermark, &mut Feed(&mut self.down));
+        blame.lift();
         match step {
             Step::Done => self.down.watermark(watermark),
             Step::More => Step::More,

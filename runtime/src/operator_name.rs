@@ -37,22 +37,31 @@ thread_local! {
     static CULPRIT: Cell<Option<OperatorName>> = const { Cell::new(None) };
 }
 
-/// Runs `f` so that a panic in it is put down to `name`, unless an operator further in was blamed already.
+/// While it lives, a panic on this thread is put down to an operator, unless one further in was blamed already.
 ///
-/// Costs nothing unless `f` panics: the guard is only ever dropped by unwinding.
-#[inline(always)]
-pub(crate) fn blaming<R>(name: &OperatorName, f: impl FnOnce() -> R) -> R {
-    struct Blame<'a>(&'a OperatorName);
-    impl Drop for Blame<'_> {
-        #[cold]
-        fn drop(&mut self) {
-            CULPRIT.with(|culprit| culprit.set(culprit.get().or(Some(*self.0))));
-        }
+/// Costs nothing unless there is a panic: it is only ever dropped by unwinding. (A guard rather than a
+/// function that takes a closure: the compiler does not inline a chain of closures into one loop.)
+#[must_use]
+pub(crate) struct Blame<'a>(&'a OperatorName);
+
+impl<'a> Blame<'a> {
+    #[inline(always)]
+    pub(crate) fn on(name: &'a OperatorName) -> Self {
+        Self(name)
     }
-    let blame = Blame(name);
-    let result = f();
-    mem::forget(blame);
-    result
+
+    /// The operator has returned: nothing to blame it for.
+    #[inline(always)]
+    pub(crate) fn lift(self) {
+        mem::forget(self);
+    }
+}
+
+impl Drop for Blame<'_> {
+    #[cold]
+    fn drop(&mut self) {
+        CULPRIT.with(|culprit| culprit.set(culprit.get().or(Some(*self.0))));
+    }
 }
 
 /// The operator blamed since this was last asked on this thread.

@@ -21,16 +21,19 @@ impl BoundedDisorder {
         Ok(Self { bound: bound.try_into()?, latest: Timestamp::MIN })
     }
 
-    /// Takes note of a record's time; true if the watermark may have moved.
+    /// Takes note of a record's time.
     ///
     /// A record is judged by the watermark as it stood *before* the record: call this afterwards.
     #[inline]
-    pub fn observe(&mut self, time: Timestamp) -> bool {
-        let ahead = time > self.latest;
-        if ahead {
-            self.latest = time;
-        }
-        ahead
+    pub fn observe(&mut self, time: Timestamp) {
+        self.latest = self.latest.max(time);
+    }
+
+    /// The least time that, once observed, may bring the watermark up to `watermark`: none before it does.
+    ///
+    /// A hot loop compares times with this and looks at the watermark itself only when it is reached.
+    pub fn time_reaching(&self, watermark: Watermark) -> Timestamp {
+        Timestamp::from_nanos(watermark.time().as_nanos().saturating_add(self.bound.as_nanos()))
     }
 
     /// The watermark after all records observed so far; never less than it was.
@@ -52,8 +55,9 @@ mod tests {
     fn the_watermark_trails_the_latest_time_by_the_bound_and_never_falls() {
         let mut source = BoundedDisorder::new(Duration::from_nanos(5)).unwrap();
         assert_eq!(source.watermark(), Watermark::MIN);
-        for (time, moved, watermark) in [(10, true, 5), (7, false, 5), (10, false, 5), (11, true, 6)] {
-            assert_eq!(source.observe(at(time)), moved);
+        for (time, watermark) in [(10, 5), (7, 5), (10, 5), (11, 6)] {
+            assert_eq!(source.time_reaching(Watermark::at(at(time - 5))), at(time));
+            source.observe(at(time));
             assert_eq!(source.watermark(), Watermark::at(at(watermark)));
         }
     }

@@ -23,8 +23,8 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
     keys: KeyTable<K>,
     /// The slices that have records and lie in an open window, in order of time.
     slices: VecDeque<Slice<A::Acc>>,
-    /// The slice that the last record went to.
-    recent: Recent,
+    /// The slice that the last record went to. Its column is here, and an empty one in its place.
+    recent: Recent<A::Acc>,
     /// Columns to be used again, all empty.
     spare: Vec<Column<A::Acc>>,
     /// The number of the first window that has not fired: all windows before it are closed.
@@ -45,20 +45,22 @@ struct Slice<A> {
 }
 
 /// What the hot path needs of a slice, so that records near each other in time skip the search for it.
-#[derive(Clone, Copy)]
-struct Recent {
+#[derive(Clone)]
+struct Recent<A> {
     start: i64,
     /// In nanoseconds; zero if there is no recent slice.
     length: u64,
-    index: usize,
+    /// Where its column is to go back to.
+    index: Option<usize>,
     /// How many of the slice's windows are closed already.
     missed: u64,
+    /// How many records it has taken since it became the recent one.
+    records: u64,
+    column: Column<A>,
 }
 
-impl Recent {
-    const NONE: Self = Self { start: 0, length: 0, index: 0, missed: 0 };
-
-    #[inline]
+impl<A> Recent<A> {
+    #[inline(always)]
     fn contains(&self, time: Timestamp) -> bool {
         time.as_nanos().wrapping_sub(self.start).cast_unsigned() < self.length
     }
@@ -86,7 +88,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             aggregate,
             keys: KeyTable::new(),
             slices: VecDeque::with_capacity(64),
-            recent: Recent::NONE,
+            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column: Vec::new() },
             spare: Vec::with_capacity(64),
             open_from: i64::MIN,
             firing: idle,
@@ -94,9 +96,20 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         }
     }
 
+    /// Puts the recent slice's column back in its place.
+    fn leave_recent(&mut self) {
+        if let Some(index) = self.recent.index.take() {
+            mem::swap(&mut self.recent.column, &mut self.slices[index].column);
+            self.recent.length = 0;
+            self.tally = self.tally();
+            self.recent.records = 0;
+        }
+    }
+
     /// Makes the slice of `time` the recent one; the number of windows missed if they are all closed.
     #[inline(never)]
-    fn find_slice(&mut self, time: Timestamp) -> Result<(), u64> {
+    fn turn_to(&mut self, time: Timestamp) -> Result<(), u64> {
+        self.leave_recent();
         let number = self.windows.slice_at(time);
         let (first, last) = self.windows.windows_over(number);
         let closed = self.open_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
@@ -113,7 +126,8 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             }
         };
         let (start, length) = self.windows.extent(number);
-        self.recent = Recent { start, length, index, missed };
+        let column = mem::take(&mut self.slices[index].column);
+        self.recent = Recent { start, length, index: Some(index), missed, records: 0, column };
         Ok(())
     }
 
@@ -128,10 +142,25 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         column
     }
 
+    /// Adds to the accumulator of a key that came after the recent column was made.
     #[cold]
     #[inline(never)]
-    fn lengthen_recent(&mut self) {
-        self.slices[self.recent.index].column.resize(self.keys.capacity(), None);
+    fn add_lengthening(&mut self, slot: SlotNumber, value: &T) {
+        self.recent.column.resize(self.keys.capacity(), None);
+        add(&self.aggregate, &mut self.recent.column[slot.index()], value);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn emit_late(
+        &mut self,
+        record: Record<Keyed<K, T>>,
+        missed: u64,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
+        self.tally.late += 1;
+        self.tally.missed_windows += missed;
+        out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
     }
 
     /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
@@ -164,7 +193,6 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
                 self.spare.push(slice.column);
             }
         }
-        self.recent = Recent::NONE;
     }
 
     /// Emits what is left of the window being fired.
@@ -192,30 +220,25 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
     type Out = Windowed<K, T, A::Out>;
 
     // HOT(window.record)
-    #[inline]
+    #[inline(always)]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
-        if !self.recent.contains(record.time)
-            && let Err(missed) = self.find_slice(record.time)
+        let Record { time, value: Keyed { key, value } } = record;
+        if !self.recent.contains(time)
+            && let Err(missed) = self.turn_to(time)
         {
-            self.tally.late += 1;
-            self.tally.missed_windows += missed;
-            out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-            return;
+            return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
-        let slot: SlotNumber = self.keys.intern(record.value.key);
-        if slot.index() >= self.slices[self.recent.index].column.len() {
-            self.lengthen_recent();
+        let slot = self.keys.intern(key);
+        self.recent.records += 1;
+        match self.recent.column.get_mut(slot.index()) {
+            Some(cell) => add(&self.aggregate, cell, &value),
+            None => self.add_lengthening(slot, &value),
         }
-        match &mut self.slices[self.recent.index].column[slot.index()] {
-            Some(acc) => self.aggregate.add(acc, &record.value.value),
-            none => *none = Some(self.aggregate.lift(&record.value.value)),
-        }
-        self.tally.on_time += 1;
-        self.tally.missed_windows += self.recent.missed;
     }
 
     /// Fires the windows that end at or before the watermark, oldest first, keys in order of appearance.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
+        self.leave_recent();
         let open_from = self.windows.first_open(watermark);
         loop {
             if self.fire(out) == Step::More {
@@ -232,12 +255,24 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
             self.open_from = number + 1;
         }
         self.open_from = self.open_from.max(open_from);
-        self.recent = Recent::NONE;
         Step::Done
     }
 
     fn tally(&self) -> Tally {
-        self.tally
+        let Recent { records, missed, .. } = self.recent;
+        Tally {
+            on_time: self.tally.on_time + records,
+            missed_windows: self.tally.missed_windows + records * missed,
+            ..self.tally
+        }
+    }
+}
+
+#[inline(always)]
+fn add<T, A: Aggregate<T>>(aggregate: &A, cell: &mut Option<A::Acc>, value: &T) {
+    match cell {
+        Some(acc) => aggregate.add(acc, value),
+        None => *cell = Some(aggregate.lift(value)),
     }
 }
 

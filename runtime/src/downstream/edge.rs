@@ -117,11 +117,13 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     fn count(&self, _: &mut Counts) {}
 }
 
-/// Spreads hashes evenly over `lanes` by their upper half; the key table uses the lower bits.
+/// Spreads hashes evenly over `lanes`. Folds the hash first: a key table goes by its upper bits alone, and
+/// would be filled unevenly if those were the same for all keys of a lane.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "less than `lanes`, which is a usize")]
 fn lane_of(hash: u64, lanes: usize) -> usize {
-    ((hash >> 32) * lanes as u64 >> 32) as usize
+    let folded = (hash ^ (hash >> 32)) & u64::from(u32::MAX);
+    ((folded * lanes as u64) >> 32) as usize
 }
 
 #[cfg(test)]
@@ -134,9 +136,12 @@ mod tests {
     fn keys_spread_over_all_lanes() {
         for lanes in 1..9 {
             let mut counts = vec![0; lanes];
-            (0..8_000_u64).for_each(|key| counts[lane_of(hash_key(&key), lanes)] += 1);
-            let even = 8_000 / lanes;
-            assert!(counts.iter().all(|count| count.abs_diff(even) < even / 2), "{lanes} lanes: {counts:?}");
+            for shift in [0, 8, 32, 48] {
+                counts.fill(0);
+                (0..8_000_u64).for_each(|key| counts[lane_of(hash_key(&(key << shift)), lanes)] += 1);
+                let even = 8_000 / lanes;
+                assert!(counts.iter().all(|count| count.abs_diff(even) < even / 2), "{lanes}: {counts:?}");
+            }
         }
     }
 

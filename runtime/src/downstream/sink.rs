@@ -5,7 +5,7 @@ use super::{Downstream, Extent, Flushed, Halt};
 use crate::{
     job::Failure,
     meter::Counts,
-    operator_name::{OperatorName, blaming},
+    operator_name::{Blame, OperatorName},
     sink::Sink,
 };
 
@@ -48,11 +48,17 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
             self.written += self.open.len() as u64;
             self.dirty = true;
             let mut records = self.open.drain();
-            blaming(&self.name, || self.sink.write(&mut records)).map_err(failed)?;
+            let blame = Blame::on(&self.name);
+            let written = self.sink.write(&mut records);
+            blame.lift();
+            written.map_err(failed)?;
         }
         if extent == Extent::All && self.dirty {
             self.dirty = false;
-            blaming(&self.name, || self.sink.flush()).map_err(failed)?;
+            let blame = Blame::on(&self.name);
+            let flushed = self.sink.flush();
+            blame.lift();
+            flushed.map_err(failed)?;
         }
         Ok(Flushed::Clear)
     }

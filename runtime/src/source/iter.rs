@@ -1,4 +1,4 @@
-use std::convert::Infallible;
+use std::{convert::Infallible, ops::ControlFlow};
 
 use super::{Demand, Intake, Readiness, Source};
 use crate::job::BoxError;
@@ -16,11 +16,11 @@ where
     // HOT(source.iter)
     #[inline]
     fn poll(&mut self, intake: &mut impl Intake<I::Item, Infallible>) -> Result<Readiness, BoxError> {
-        for item in &mut self.0 {
-            if intake.accept(item) == Demand::Enough {
-                return Ok(Readiness::Ready);
-            }
-        }
-        Ok(Readiness::Ended)
+        // Iterating from within lets adaptors such as `flat_map` run as the loops they are.
+        let flow = self.0.try_for_each(|item| match intake.accept(item) {
+            Demand::More => ControlFlow::Continue(()),
+            Demand::Enough => ControlFlow::Break(()),
+        });
+        Ok(if flow.is_break() { Readiness::Ready } else { Readiness::Ended })
     }
 }

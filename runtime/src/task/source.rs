@@ -9,7 +9,7 @@ use crate::{
     downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
     job::Failure,
     meter::Counts,
-    operator_name::{OperatorName, blaming},
+    operator_name::{Blame, OperatorName},
     source::{Demand, Intake, Readiness, Source},
 };
 
@@ -46,7 +46,9 @@ struct Inlet<R, F, D> {
     cadence: Cadence,
     /// The least watermark that makes a difference downstream and has not been passed on.
     next_edge: Watermark,
-    /// How many more records to take in this step.
+    /// No record before this time can bring the watermark there.
+    edge_at: Timestamp,
+    /// How many more records to take in this step. What was taken is counted from it, once a step.
     room: usize,
     records_in: u64,
     rejected: u64,
@@ -56,6 +58,7 @@ struct Inlet<R, F, D> {
 impl<S: Source, F, D> SourceTask<S, F, D> {
     pub(crate) fn new(parts: SourceParts<S, F>, down: D) -> Self {
         let next_edge = parts.cadence.next_after(Watermark::MIN);
+        let edge_at = parts.disorder.time_reaching(next_edge);
         let inlet = Inlet {
             rejects: parts.rejects,
             time_of: parts.time_of,
@@ -63,6 +66,7 @@ impl<S: Source, F, D> SourceTask<S, F, D> {
             disorder: parts.disorder,
             cadence: parts.cadence,
             next_edge,
+            edge_at,
             room: 0,
             records_in: 0,
             rejected: 0,
@@ -80,47 +84,58 @@ where
     D: Downstream<T>,
 {
     // HOT(source.accept)
-    #[inline]
+    #[inline(always)]
     fn accept(&mut self, value: T) -> Demand {
-        self.records_in += 1;
-        self.room = self.room.saturating_sub(1);
-        let time = blaming(&self.time_name, || (self.time_of)(&value));
+        let blame = Blame::on(&self.time_name);
+        let time = (self.time_of)(&value);
+        blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
-        if self.disorder.observe(time) && self.disorder.watermark() >= self.next_edge {
-            self.pass_edge::<T>();
+        self.disorder.observe(time);
+        let demand = self.demand();
+        if time >= self.edge_at && !self.pass_edge::<T>() {
+            return Demand::Enough;
         }
-        if self.room == 0 { Demand::Enough } else { Demand::More }
+        demand
     }
 
     fn reject(&mut self, reject: R) -> Demand {
-        self.records_in += 1;
         self.rejected += 1;
-        self.room = self.room.saturating_sub(1);
         if let Some(rejects) = &mut self.rejects {
             // A row that could not be read has no event time.
             rejects.record(Record { time: Timestamp::MIN, value: reject });
         }
-        if self.room == 0 { Demand::Enough } else { Demand::More }
+        self.demand()
     }
 }
 
 impl<R: Send, F, D> Inlet<R, F, D> {
     /// The watermark has crossed an edge where something downstream may happen: it goes on at this very
-    /// record, so that results do not depend on where a batch happens to end.
+    /// record, so that results do not depend on where a batch happens to end. False if what follows has
+    /// more to do with it, or no room, so that no further record may be taken now.
     #[inline(never)]
-    fn pass_edge<T>(&mut self)
+    fn pass_edge<T>(&mut self) -> bool
     where
         D: Downstream<T>,
     {
         let watermark = self.disorder.watermark();
+        if watermark < self.next_edge {
+            return true;
+        }
         self.next_edge = self.cadence.next_after(watermark);
+        self.edge_at = self.disorder.time_reaching(self.next_edge);
         if self.outlet.down.watermark(watermark) == Step::More {
             self.outlet.owed = Some(watermark);
-            self.room = 0;
-        } else if !self.outlet.down.has_room() {
-            self.room = 0;
+            return false;
         }
+        self.outlet.down.has_room()
+    }
+
+    /// One record less to take in this step.
+    #[inline(always)]
+    fn demand(&mut self) -> Demand {
+        self.room = self.room.wrapping_sub(1);
+        if self.room == 0 { Demand::Enough } else { Demand::More }
     }
 
     /// Hands on the rejects; false if there is no room for more.
@@ -146,16 +161,20 @@ where
             Next::Wait(progress) => return Ok(progress),
         }
         inlet.room = self.quantum;
+        let blame = Blame::on(&self.name);
         let readiness = match self.stop.is_raised() {
             true => Ok(Readiness::Ended),
-            false => blaming(&self.name, || self.source.poll(inlet)),
+            false => self.source.poll(inlet),
         };
+        blame.lift();
+        let taken = self.quantum.wrapping_sub(inlet.room);
+        inlet.records_in += taken as u64;
         match readiness {
             Ok(Readiness::Ready) => Ok(Progress::Made),
             Ok(Readiness::Pending) => {
                 let _ = inlet.outlet.down.flush(Extent::All)?;
                 let _ = inlet.flush_rejects(Extent::All)?;
-                Ok(if inlet.room == self.quantum { Progress::None } else { Progress::Made })
+                Ok(if taken == 0 { Progress::None } else { Progress::Made })
             }
             Ok(Readiness::Ended) => {
                 if let Some(rejects) = &mut inlet.rejects {
