@@ -172,8 +172,10 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             mem::swap(column, &mut oldest.column);
         }
         column.resize(self.keys.capacity(), None);
+        let keys = self.keys.keys().len();
         for slice in slices {
-            for (acc, part) in column.iter_mut().zip(&slice.column) {
+            // Columns are as long as there may be keys before they grow: most of that may be empty.
+            for (acc, part) in column.iter_mut().zip(&slice.column).take(keys) {
                 match (acc, part) {
                     (Some(acc), Some(part)) => self.aggregate.combine(acc, part),
                     (acc @ None, Some(part)) => *acc = Some(part.clone()),
@@ -182,14 +184,14 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             }
         }
         self.firing.window = self.windows.window(number);
-        self.firing.count = self.keys.keys().len();
+        self.firing.count = keys;
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
         while self.slices.front().is_some_and(|slice| slice.windows.1 < self.open_from) {
             if let Some(mut slice) = self.slices.pop_front() {
-                slice.column.fill(None);
+                slice.column.iter_mut().take(self.keys.keys().len()).for_each(|acc| *acc = None);
                 self.spare.push(slice.column);
             }
         }
