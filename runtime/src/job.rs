@@ -134,8 +134,9 @@ pub enum Failure {
         /// The accounts.
         report: JobReport,
     },
-    /// A data thread died outside of any operator. This is a bug in the runtime.
-    #[error("data thread {thread} died, which is a bug: {message}")]
+    /// Something panicked outside of any operator's work: a value of the user's while it was dropped, or the
+    /// runtime itself.
+    #[error("data thread {thread} panicked outside of any operator: {message}")]
     Died {
         /// Its name.
         thread: String,

@@ -67,6 +67,11 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        if self.sent.is_end() && self.open.is_empty() {
+            // The end has been handed on. That its reader may be gone by now is as it should be, and no
+            // reason to keep other edges of the same task from handing theirs on.
+            return Ok(Flushed::Clear);
+        }
         if self.producer.is_closed() {
             return Err(Halt::Disconnected);
         }
@@ -128,6 +133,7 @@ fn lane_of(hash: u64, lanes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use nacreous_operators::Signal;
     use nacreous_watermark::Timestamp;
 
     use super::*;
@@ -135,7 +141,7 @@ mod tests {
     #[test]
     fn keys_spread_over_all_lanes() {
         for lanes in 1..9 {
-            let mut counts = vec![0; lanes];
+            let mut counts = vec![0_usize; lanes];
             for shift in [0, 8, 32, 48] {
                 counts.fill(0);
                 (0..8_000_u64).for_each(|key| counts[lane_of(hash_key(&(key << shift)), lanes)] += 1);
@@ -167,5 +173,22 @@ mod tests {
         assert_eq!(seen, (0..sent).collect::<Vec<_>>());
         drop(consumer);
         assert!(matches!(out.flush(Extent::Full), Err(Halt::Disconnected)));
+    }
+
+    #[test]
+    fn a_reader_that_leaves_after_the_end_is_no_loss_but_one_that_leaves_before_is() {
+        let (mut out, mut consumer) = edge::<i32>(2);
+        assert_eq!(out.watermark(Watermark::END), Step::Done);
+        assert_eq!(consumer.peek().and_then(|batch| batch.signal()), Some(Signal::End));
+        drop(consumer);
+        assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));
+
+        let (mut out, consumer) = edge(2);
+        for value in 0..2 * (SLOTS + 1) {
+            out.record(Record { time: Timestamp::from_nanos(0), value });
+        }
+        assert_eq!(out.watermark(Watermark::END), Step::Done);
+        drop(consumer);
+        assert!(matches!(out.flush(Extent::All), Err(Halt::Disconnected)), "the end never got away");
     }
 }
