@@ -3,7 +3,7 @@
 //! `cargo run --release --example flight_delays -- --help` lists the options.
 
 mod flight;
-mod options;
+pub(crate) mod options;
 mod output;
 mod progress;
 
@@ -16,7 +16,7 @@ use options::{Failed, Options};
 use progress::Counted;
 
 /// The dataflow: source → event time → key → window → aggregate → sink.
-fn flight_delays(options: &Options, read: Counted) -> Result<Graph, Failed> {
+pub(crate) fn flight_delays(options: &Options, read: Counted) -> Result<Graph, Failed> {
     let (by, delay) = (options.by, options.delay);
     let graph = Graph::new();
 

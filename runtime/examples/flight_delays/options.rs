@@ -9,7 +9,7 @@ use nacreous::{
     source::{CsvError, CsvSource, Row, RowError},
 };
 
-use crate::{
+use super::{
     COLUMNS, Delay, Flight,
     flight::By,
     progress::{Counted, open},

@@ -15,7 +15,7 @@ use nacreous::{
 };
 use serde::Serialize;
 
-use crate::{
+use super::{
     Flight, Key,
     options::{Failed, Format, Options},
 };
