@@ -46,17 +46,13 @@ pub struct Batch<T> {
 }
 
 impl<T> Batch<T> {
-    /// An empty batch that counts as full at `full_at` records (at least one).
-    ///
-    /// It has memory for twice as many: a batch that cannot be handed on yet takes the rest of the input
-    /// being worked on without allocating. An operator that makes more out of one input batch than that
-    /// makes the batch grow.
+    /// An empty batch that counts as full at `full_at` records (at least one), with memory for as many.
     pub fn new(full_at: usize) -> Self {
         let full_at = full_at.max(1);
-        Self { records: Vec::with_capacity(full_at.saturating_mul(2)), signal: None, full_at }
+        Self { records: Vec::with_capacity(full_at), signal: None, full_at }
     }
 
-    /// Appends a record.
+    /// Appends a record. A full batch takes it too, and grows.
     ///
     /// # Panics
     /// If the batch is sealed: a signal is the last thing in a batch. (Checked in debug builds.)

@@ -16,10 +16,18 @@ pub struct OrderBy<T, F> {
     ready: VecDeque<Record<T>>,
 }
 
+/// Records that fit before the memory grows.
+const INITIAL_RECORDS: usize = 4_096;
+
 impl<T, F> OrderBy<T, F> {
-    /// Orders records of one time by `key`.
+    /// Orders records of one time by `key`. There is memory for some thousand records; it doubles when more
+    /// have to be held back at once.
     pub fn new(key: F) -> Self {
-        Self { key, held: Vec::new(), ready: VecDeque::new() }
+        Self {
+            key,
+            held: Vec::with_capacity(INITIAL_RECORDS),
+            ready: VecDeque::with_capacity(INITIAL_RECORDS),
+        }
     }
 
     fn release<K: Ord>(&mut self, watermark: Watermark)

@@ -17,29 +17,47 @@ const SLOTS: usize = 8;
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
 pub(crate) fn edge<T>(batch: usize) -> (EdgeOut<T>, Consumer<Slot<T>>) {
-    let (producer, consumer) = spsc::ring(SLOTS, || CachePadded::new(Batch::new(batch)));
-    let open = CachePadded::new(Batch::new(batch));
-    (EdgeOut { producer, open, sent: Watermark::MIN }, consumer)
+    let new = || CachePadded::new(Batch::new(batch));
+    let (producer, consumer) = spsc::ring(SLOTS, new);
+    (EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN }, consumer)
 }
 
 /// The producing end of an edge: gathers records into a batch and hands it on when it is full.
+///
+/// A task takes input only while there is room, and at most a batch at a time. What comes of that still fits
+/// when the ring fills up meanwhile: the full batch gets stuck, and the rest goes into another one. Only an
+/// operator that makes many records out of one can make a batch grow.
 pub(crate) struct EdgeOut<T> {
     producer: Producer<Slot<T>>,
     /// The batch being filled. Handing it on swaps it with the empty one in the claimed slot.
     open: Slot<T>,
+    /// A full batch for which the ring had no slot; else empty. It goes before the open one.
+    stuck: Slot<T>,
     /// The last watermark put into a batch.
     sent: Watermark,
 }
 
 impl<T> EdgeOut<T> {
-    /// Hands the open batch on; false if the ring is full.
+    /// Hands the open batch on, behind the stuck one; false if that is not possible now.
     #[inline(never)]
     fn hand_on(&mut self) -> bool {
-        let Some(slot) = self.producer.claim() else { return false };
-        mem::swap(slot, &mut self.open);
-        self.producer.publish();
-        true
+        if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
+            return false;
+        }
+        if hand_over(&mut self.producer, &mut self.open) {
+            return true;
+        }
+        mem::swap(&mut self.open, &mut self.stuck);
+        false
     }
+}
+
+/// Swaps a batch with the empty one in the next slot and publishes it; false if the ring is full.
+fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>) -> bool {
+    let Some(slot) = producer.claim() else { return false };
+    mem::swap(slot, batch);
+    producer.publish();
+    true
 }
 
 impl<T: Send> Downstream<T> for EdgeOut<T> {
@@ -63,17 +81,20 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.open.is_full()
+        self.stuck.is_empty()
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        if self.sent.is_end() && self.open.is_empty() {
+        if self.sent.is_end() && self.stuck.is_empty() && self.open.is_empty() {
             // The end has been handed on. That its reader may be gone by now is as it should be, and no
             // reason to keep other edges of the same task from handing theirs on.
             return Ok(Flushed::Clear);
         }
         if self.producer.is_closed() {
             return Err(Halt::Disconnected);
+        }
+        if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
+            return Ok(Flushed::Blocked);
         }
         let due = self.open.is_full() || (extent == Extent::All && !self.open.is_empty());
         Ok(if due && !self.hand_on() { Flushed::Blocked } else { Flushed::Clear })
@@ -160,7 +181,7 @@ mod tests {
             out.record(record(sent));
             sent += 1;
         }
-        assert_eq!(sent, 2 * (SLOTS + 1), "every slot and the open batch");
+        assert_eq!(sent, 2 * (SLOTS + 1), "every slot and the stuck batch");
         assert!(matches!(out.flush(Extent::Full), Ok(Flushed::Blocked)));
 
         let mut seen = Vec::new();

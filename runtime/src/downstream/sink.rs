@@ -1,4 +1,4 @@
-use nacreous_operators::{Batch, Record, Step};
+use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt};
@@ -13,7 +13,10 @@ use crate::{
 pub(crate) struct SinkEnd<T, S> {
     sink: S,
     name: OperatorName,
-    open: Batch<T>,
+    /// Records to be written. There is memory for twice as many as count as full: a task looks for room
+    /// only before it takes a batch.
+    open: Vec<Record<T>>,
+    full_at: usize,
     /// Whether the records are a source's own, not results: the job keeps accounts of those.
     accountable: bool,
     written: u64,
@@ -23,7 +26,7 @@ pub(crate) struct SinkEnd<T, S> {
 
 impl<T, S> SinkEnd<T, S> {
     pub(crate) fn new(sink: S, name: OperatorName, batch: usize, accountable: bool) -> Self {
-        Self { sink, name, open: Batch::new(batch), accountable, written: 0, dirty: true }
+        Self { sink, name, open: Vec::with_capacity(batch * 2), full_at: batch, accountable, written: 0, dirty: true }
     }
 }
 
@@ -39,15 +42,15 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
 
     #[inline]
     fn has_room(&self) -> bool {
-        !self.open.is_full()
+        self.open.len() < self.full_at
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
         let failed = |error| Halt::Failed(Failure::Sink { operator: self.name, error });
-        if self.open.is_full() || (extent == Extent::All && !self.open.is_empty()) {
+        if self.open.len() >= self.full_at || (extent == Extent::All && !self.open.is_empty()) {
             self.written += self.open.len() as u64;
             self.dirty = true;
-            let mut records = self.open.drain();
+            let mut records = self.open.drain(..);
             let blame = Blame::on(&self.name);
             let written = self.sink.write(&mut records);
             blame.lift();

@@ -10,7 +10,8 @@ use crate::job::BoxError;
 
 /// Writes each record as a row of text: to a file, a socket, standard output.
 ///
-/// Rows are gathered and written many at a time, and always whole. The memory for them is reused.
+/// Rows are gathered and written many at a time, and always whole: when there is enough to be worth it, and
+/// whenever the input runs dry. The memory for them is reused.
 pub struct RowSink<W, F> {
     target: String,
     writer: W,
@@ -18,6 +19,9 @@ pub struct RowSink<W, F> {
     /// Rows not yet written.
     rows: Vec<u8>,
 }
+
+/// How much is gathered before it is written. There is memory for twice as much, for the last row to fit.
+const WRITE_BYTES: usize = 1 << 16;
 
 /// What a [`RowSink`] writes to did not take it.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +47,7 @@ impl<W: Write, F> RowSink<W, F> {
     /// A sink that writes to `writer`, named `target` in errors. `format` appends one row, line end
     /// included, for the record it is given.
     pub fn new(target: impl Into<String>, writer: W, format: F) -> Self {
-        Self { target: target.into(), writer, format, rows: Vec::new() }
+        Self { target: target.into(), writer, format, rows: Vec::with_capacity(2 * WRITE_BYTES) }
     }
 
     /// A row to stand before all others, such as a header.
@@ -66,8 +70,13 @@ where
     F: FnMut(&mut Vec<u8>, &Record<T>) + Send + 'static,
 {
     fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
-        records.for_each(|record| (self.format)(&mut self.rows, &record));
-        Ok(self.write_rows()?)
+        for record in records {
+            (self.format)(&mut self.rows, &record);
+            if self.rows.len() >= WRITE_BYTES {
+                self.write_rows()?;
+            }
+        }
+        Ok(())
     }
 
     fn flush(&mut self) -> Result<(), BoxError> {
