@@ -76,7 +76,7 @@ fn ours(file: &Path) -> u64 {
     let mut digest = Digest::default();
     for record in delays.take() {
         let WindowResult { window, key, value } = record.value;
-        add(&mut digest, window.start.as_nanos(), &key, value.count, value.sum as i64, value.min, value.max);
+        add(&mut digest, window.start.as_nanos(), &key, value.count, value.sum, value.min, value.max);
     }
     digest.value()
 }
@@ -122,13 +122,22 @@ fn hand(file: &Path) -> u64 {
     }
     let mut digest = Digest::default();
     for ((start, origin), delays) in windows {
-        add(&mut digest, start * HOUR_NANOS, &origin, delays.count, delays.sum, delays.min, delays.max);
+        add(
+            &mut digest,
+            start * HOUR_NANOS,
+            &origin,
+            delays.count,
+            delays.sum.into(),
+            delays.min,
+            delays.max,
+        );
     }
     digest.value()
 }
 
-fn add(digest: &mut Digest, start: i64, key: &str, count: u64, sum: i64, min: i64, max: i64) {
+fn add(digest: &mut Digest, start: i64, key: &str, count: u64, sum: i128, min: i64, max: i64) {
     let key = key.bytes().fold(0, |key, byte| key << 8 | u64::from(byte));
+    let sum = i64::try_from(sum).expect("a year of delays fits");
     let [start, sum, min, max] = [start, sum, min, max].map(i64::cast_unsigned);
     digest.add(&[start, key, count, sum, min, max]);
 }

@@ -43,9 +43,9 @@ fn block() -> Vec<Reading> {
         state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 33
     };
-    let times = (0_i64..).step_by(STEP_NANOS.unsigned_abs() as usize);
-    let reading = |time| Reading { time, key: random() % KEYS, value: (random() % 1_000) as i64 };
-    times.take(BLOCK).map(reading).collect()
+    let reading =
+        |n| Reading { time: n * STEP_NANOS, key: random() % KEYS, value: (random() % 1_000) as i64 };
+    (0..BLOCK as i64).map(reading).collect()
 }
 
 /// All records, in order of time.

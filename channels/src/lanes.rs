@@ -111,7 +111,7 @@ mod tests {
     use crate::spsc::{Producer, ring};
 
     fn send(producer: &mut Producer<u32>, value: u32) {
-        *producer.claim().unwrap() = value;
+        *producer.claim().expect("room in the ring") = value;
         producer.publish();
     }
 

@@ -59,7 +59,10 @@ pub fn ring<S>(capacity: usize, mut slot: impl FnMut() -> S) -> (Producer<S>, Co
         consumer_gone: AtomicBool::new(false),
         slots,
     });
-    (Producer { shared: Arc::clone(&shared), tail: 0, head_seen: 0 }, Consumer { shared, head: 0, tail_seen: 0 })
+    (
+        Producer { shared: Arc::clone(&shared), tail: 0, head_seen: 0 },
+        Consumer { shared, head: 0, tail_seen: 0 },
+    )
 }
 
 /// The side that fills slots. Dropping it closes the ring; the consumer still reads what was published.

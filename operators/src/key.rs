@@ -251,7 +251,7 @@ mod tests {
             assert!(probes(&|n| n << shift) < 1_000, "keys that are multiples of 2^{shift}");
         }
         assert!(probes(&|n| n * 1_000_000_000) < 1_000, "seconds in nanoseconds");
-        assert!(probes(&|n| f64::from(n as u32).to_bits()) < 1_000, "floats");
+        assert!(probes(&|n| (n as f64).to_bits()) < 1_000, "floats");
     }
 
     #[test]

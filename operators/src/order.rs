@@ -35,9 +35,8 @@ impl<T, F> OrderBy<T, F> {
         F: FnMut(&T) -> K,
     {
         let key = &mut self.key;
-        self.held.sort_unstable_by(|a, b| {
-            a.time.cmp(&b.time).then_with(|| key(&a.value).cmp(&key(&b.value)))
-        });
+        self.held
+            .sort_unstable_by(|a, b| a.time.cmp(&b.time).then_with(|| key(&a.value).cmp(&key(&b.value))));
         let passed = match watermark.is_end() {
             true => self.held.len(),
             false => self.held.partition_point(|record| record.time < watermark.time()),

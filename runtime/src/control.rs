@@ -106,7 +106,7 @@ impl Control {
     ) -> Result<JobReport, JobError> {
         let started = Instant::now();
         let placement = Placement::of(plan.workers.len());
-        self.deploy(plan, &placement, events);
+        self.deploy(plan, &placement, &events);
         if self.watch.status() == JobStatus::Deploying {
             self.watch.enter(JobStatus::Running);
         }
@@ -117,7 +117,7 @@ impl Control {
     }
 
     /// Starts a thread for each worker.
-    fn deploy(&mut self, plan: Plan, placement: &Placement, events: mpsc::Sender<Event>) {
+    fn deploy(&mut self, plan: Plan, placement: &Placement, events: &mpsc::Sender<Event>) {
         for (index, tasks) in plan.workers.into_iter().enumerate() {
             let thread = format!("nl{}-w{index}", plan.job);
             let deployment = Deployment {
@@ -170,15 +170,14 @@ impl Control {
     fn conclude(self, elapsed: Duration) -> Result<JobReport, JobError> {
         let report = report(self.watch.counts(), elapsed);
         let cancelled = self.watch.cancel.is_raised();
-        let failure = self.failure.or_else(|| {
-            (!cancelled && !balances(&report)).then_some(Failure::Unbalanced { report })
-        });
+        let unbalanced = || imbalance(&report).filter(|_| !cancelled);
+        let failure = self.failure.or_else(unbalanced);
         self.watch.enter(match (&failure, cancelled) {
             (Some(_), _) => JobStatus::Failed,
             (None, true) => JobStatus::Cancelled,
             (None, false) => JobStatus::Finished,
         });
-        failure.map_or(Ok(report), |failure| Err(JobError { failure, report }))
+        failure.map_or(Ok(report), |failure| Err(JobError { failure, report: Box::new(report) }))
     }
 }
 
@@ -195,13 +194,12 @@ fn report(counts: Counts, elapsed: Duration) -> JobReport {
     }
 }
 
-/// Whether every record that was read has been accounted for, once.
-fn balances(report: &JobReport) -> bool {
-    let accounted = report.records_on_time
-        + report.records_late
-        + report.records_rejected
-        + report.records_filtered;
-    report.records_in == accounted
+/// The failure to say so if not every record that was read has been accounted for, once.
+fn imbalance(report: &JobReport) -> Option<Failure> {
+    let JobReport { records_in, records_on_time, records_late, records_rejected, records_filtered, .. } =
+        *report;
+    let accounted = records_on_time + records_late + records_rejected + records_filtered;
+    (records_in != accounted).then_some(Failure::Unbalanced { records_in, accounted })
 }
 
 #[cfg(test)]
@@ -212,9 +210,10 @@ mod tests {
     fn a_record_missing_or_counted_twice_is_noticed() {
         let mut counts = Counts { records_in: 10, rejected: 1, ..Counts::default() };
         (counts.tally.on_time, counts.tally.late, counts.tally.filtered) = (5, 3, 1);
-        assert!(balances(&report(counts, Duration::ZERO)));
+        assert!(imbalance(&report(counts, Duration::ZERO)).is_none());
         for records_in in [9, 11] {
-            assert!(!balances(&report(Counts { records_in, ..counts }, Duration::ZERO)));
+            let report = report(Counts { records_in, ..counts }, Duration::ZERO);
+            assert!(matches!(imbalance(&report), Some(Failure::Unbalanced { accounted: 10, .. })));
         }
     }
 }

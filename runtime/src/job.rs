@@ -129,10 +129,14 @@ pub enum Failure {
         error: io::Error,
     },
     /// Records went missing or were counted twice. This is a bug in the runtime, or in a custom source.
-    #[error("the accounts do not balance, which is a bug: {report:?}")]
+    #[error(
+        "the accounts do not balance, which is a bug: {records_in} records read, {accounted} accounted for"
+    )]
     Unbalanced {
-        /// The accounts.
-        report: JobReport,
+        /// Records that sources read.
+        records_in: u64,
+        /// Records on time, late, rejected and filtered, together.
+        accounted: u64,
     },
     /// Something panicked outside of any operator's work: a value of the user's while it was dropped, or the
     /// runtime itself.
@@ -151,7 +155,7 @@ pub struct JobError {
     /// Why it failed: the first thing that went wrong.
     pub failure: Failure,
     /// What became of the records it had read until then. Those still in flight are in no column but the first.
-    pub report: JobReport,
+    pub report: Box<JobReport>,
 }
 
 impl fmt::Display for JobError {

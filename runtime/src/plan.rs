@@ -100,7 +100,8 @@ impl Assembly {
 
     /// The edges that lead out of a port.
     fn consumers_of_port<T: 'static>(&mut self, port: PortId) -> Vec<Consumer<Slot<T>>> {
-        let consumers = self.ports.remove(&port).expect("an operator is assembled before what its ports feed");
+        let consumers =
+            self.ports.remove(&port).expect("an operator is assembled before what its ports feed");
         *consumers.downcast().expect("a port carries records of one type")
     }
 }

@@ -126,10 +126,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
 
     /// Groups records by what `key` says of each value. Records of one key stay in order, on one worker.
     #[track_caller]
-    pub fn key_by<K, F>(
-        self,
-        key: F,
-    ) -> KeyedStream<K, T, impl Upstream<Out = Keyed<K, T>> + use<T, U, K, F>>
+    pub fn key_by<K, F>(self, key: F) -> KeyedStream<K, T, impl Upstream<Out = Keyed<K, T>> + use<T, U, K, F>>
     where
         K: Hash + Eq + Clone + Send + 'static,
         F: FnMut(&T) -> K + Clone + Send + 'static,
@@ -179,10 +176,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         O: Operator<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let accountable = self.link.accountable;
-        Stream {
-            link: self.link.extend(|up| Then { up, operator, name, accountable }),
-            records: PhantomData,
-        }
+        Stream { link: self.link.extend(|up| Then { up, operator, name, accountable }), records: PhantomData }
     }
 
     fn end<S: Sink<T>>(self, sink: S, name: OperatorName) {
@@ -217,10 +211,7 @@ where
         self,
         aggregate: A,
     ) -> (
-        Stream<
-            WindowResult<K, A::Out>,
-            impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>,
-        >,
+        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
         Stream<Keyed<K, T>, impl Upstream<Out = Keyed<K, T>> + use<K, T, U, A>>,
     )
     where

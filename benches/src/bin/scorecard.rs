@@ -1,6 +1,9 @@
 //! Runs the comparisons and prints a row for each; `--help` lists the options.
 
-use std::{io::{self, Write}, process::ExitCode};
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
 
 use clap::Parser;
 use nacreous_benches::{

@@ -82,7 +82,8 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// An operator that has seen nothing yet.
     pub fn new(windows: Sliding, aggregate: A) -> Self {
         let zero = Timestamp::from_nanos(0);
-        let idle = Firing { window: TimeWindow { start: zero, end: zero }, column: Vec::new(), next: 0, count: 0 };
+        let idle =
+            Firing { window: TimeWindow { start: zero, end: zero }, column: Vec::new(), next: 0, count: 0 };
         Self {
             windows,
             aggregate,
@@ -209,7 +210,10 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
                 let result = WindowResult { window: firing.window, key, value: self.aggregate.finish(acc) };
                 self.tally.results += 1;
                 let last_instant = firing.window.end.as_nanos().saturating_sub(1);
-                out.emit(Record { time: Timestamp::from_nanos(last_instant), value: Windowed::Result(result) });
+                out.emit(Record {
+                    time: Timestamp::from_nanos(last_instant),
+                    value: Windowed::Result(result),
+                });
             }
             firing.next += 1;
         }

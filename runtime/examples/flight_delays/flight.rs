@@ -3,12 +3,22 @@
 use std::fmt;
 
 use arrayvec::ArrayString;
-use nacreous::{Timestamp, source::{Row, RowError}};
+use nacreous::{
+    Timestamp,
+    source::{Row, RowError},
+};
 use serde::Serialize;
 
 /// The columns of the input, in the order in which [`Flight::parse`] numbers them.
 pub(crate) const COLUMNS: [&str; 9] = [
-    "landed_at", "departed_at", "carrier", "flight", "origin", "dest", "dep_delay_min", "arr_delay_min",
+    "landed_at",
+    "departed_at",
+    "carrier",
+    "flight",
+    "origin",
+    "dest",
+    "dep_delay_min",
+    "arr_delay_min",
     "distance_mi",
 ];
 

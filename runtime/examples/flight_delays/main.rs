@@ -7,7 +7,10 @@ pub(crate) mod options;
 mod output;
 mod progress;
 
-use std::{process::ExitCode, sync::atomic::{AtomicBool, Ordering}};
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicBool, Ordering},
+};
 
 use nacreous::prelude::*;
 
@@ -68,7 +71,7 @@ fn run(options: &Options) -> Result<(), Failed> {
 
     let (report, failure) = match job.wait() {
         Ok(report) => (report, None),
-        Err(error) => (error.report, Some(error.failure)),
+        Err(error) => (*error.report, Some(error.failure)),
     };
     output::summary(&report, INTERRUPTED.load(Ordering::Relaxed));
     if let Some((path, file)) = report_to {

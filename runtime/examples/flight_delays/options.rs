@@ -109,7 +109,8 @@ impl Options {
     pub(crate) fn source(
         &self,
         read: Counted,
-    ) -> Result<CsvSource<Box<dyn std::io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed> {
+    ) -> Result<CsvSource<Box<dyn std::io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed>
+    {
         let name = self.input.display().to_string();
         Ok(CsvSource::new(name, open(&self.input, read)?, &COLUMNS, Flight::parse as _)?)
     }

@@ -118,7 +118,14 @@ fn csv_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
 
 fn json_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
     let WindowResult { window, key, value: delays } = &record.value;
-    append(rows, format_args!(r#"{{"window_start":"{}","window_end":"{}","key":"#, Time(window.start), Time(window.end)));
+    append(
+        rows,
+        format_args!(
+            r#"{{"window_start":"{}","window_end":"{}","key":"#,
+            Time(window.start),
+            Time(window.end)
+        ),
+    );
     serde_json::to_writer(&mut *rows, key).expect("a text can be written to memory as JSON");
     append(rows, format_args!(r#","count":{},"mean_delay_min":{}"#, delays.count, Mean(delays)));
     append(rows, format_args!(r#","min_delay_min":{},"max_delay_min":{}}}"#, delays.min, delays.max));
@@ -134,7 +141,10 @@ fn table_header() -> String {
 fn table_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
     let WindowResult { window, key, value: Stats { count, min, max, .. } } = &record.value;
     let (start, end, mean) = (Time(window.start), Time(window.end), Mean(&record.value.value));
-    append(rows, format_args!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n"));
+    append(
+        rows,
+        format_args!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n"),
+    );
 }
 
 /// An instant as `2013-01-01T06:00:00Z`.

@@ -146,7 +146,6 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
 /// Spreads hashes evenly over `lanes`. Folds the hash first: a key table goes by its upper bits alone, and
 /// would be filled unevenly if those were the same for all keys of a lane.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "less than `lanes`, which is a usize")]
 fn lane_of(hash: u64, lanes: usize) -> usize {
     let folded = (hash ^ (hash >> 32)) & u64::from(u32::MAX);
     ((folded * lanes as u64) >> 32) as usize
@@ -185,8 +184,7 @@ mod tests {
         assert!(matches!(out.flush(Extent::Full), Ok(Flushed::Blocked)));
 
         let mut seen = Vec::new();
-        loop {
-            let Some(batch) = consumer.peek() else { break };
+        while let Some(batch) = consumer.peek() {
             seen.extend(batch.drain().map(|record| record.value));
             consumer.release();
             assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));

@@ -26,7 +26,15 @@ pub(crate) struct SinkEnd<T, S> {
 
 impl<T, S> SinkEnd<T, S> {
     pub(crate) fn new(sink: S, name: OperatorName, batch: usize, accountable: bool) -> Self {
-        Self { sink, name, open: Vec::with_capacity(batch * 2), full_at: batch, accountable, written: 0, dirty: true }
+        Self {
+            sink,
+            name,
+            open: Vec::with_capacity(batch * 2),
+            full_at: batch,
+            accountable,
+            written: 0,
+            dirty: true,
+        }
     }
 }
 

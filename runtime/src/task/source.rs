@@ -197,11 +197,8 @@ where
     }
 
     fn counts(&self) -> Counts {
-        let mut counts = Counts {
-            records_in: self.inlet.records_in,
-            rejected: self.inlet.rejected,
-            ..Counts::default()
-        };
+        let mut counts =
+            Counts { records_in: self.inlet.records_in, rejected: self.inlet.rejected, ..Counts::default() };
         self.inlet.outlet.down.count(&mut counts);
         counts
     }

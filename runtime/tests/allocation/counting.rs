@@ -9,7 +9,8 @@ use std::{
 };
 
 /// Counts of allocations by thread, in the order in which threads first allocated.
-static COUNTS: [Count; 4_096] = [const { Count { thread: AtomicU64::new(0), allocations: AtomicU64::new(0) } }; 4_096];
+static COUNTS: [Count; 4_096] =
+    [const { Count { thread: AtomicU64::new(0), allocations: AtomicU64::new(0) } }; 4_096];
 
 struct Count {
     /// The kernel's number of the thread; zero while the entry is free.

@@ -2,6 +2,10 @@
 //!
 //! The allocator counts by thread. Functions of the user's, which run on data threads, look at their own
 //! thread's count; where there is none to look, the counts are sampled from outside.
+#![allow(
+    clippy::unwrap_used,
+    reason = "also in the helpers of tests a failure is best shown where it happens"
+)]
 
 mod counting;
 #[path = "../../examples/flight_delays/main.rs"]
@@ -118,9 +122,9 @@ fn run(options: JobOptions, leak: Leak) -> Found {
                 _ => {}
             }
             probe.look();
-            leak_if(leak == Leak::Source && n % 1_000 == 0);
+            leak_if(leak == Leak::Source && n.is_multiple_of(1_000));
             // Out of order by up to 60, and now and then by more than the bound allows.
-            let behind = if n % 97 == 0 { 5_000 } else { n * 7 % 60 };
+            let behind = if n.is_multiple_of(97) { 5_000 } else { n * 7 % 60 };
             Timestamp::from_nanos(n.saturating_sub(behind).cast_signed())
         }
     };
@@ -152,11 +156,17 @@ fn run(options: JobOptions, leak: Leak) -> Found {
             .key_by(|count| count % 3)
             .window(Sliding::tumbling(Duration::from_nanos(200)).unwrap())
             .aggregate(count());
-        again.order_by(|count| count.key).for_each({ let mut last = last; move |_| last() });
+        again.order_by(|count| count.key).for_each({
+            let mut last = last;
+            move |_| last()
+        });
     } else {
         // What waits for the slowest of several lanes holds the more the further they drift apart, which is
         // a matter of scheduling: it may reach a new maximum, and grow, at any time. So it is left out here.
-        counts.for_each({ let mut last = last; move |_| last() });
+        counts.for_each({
+            let mut last = last;
+            move |_| last()
+        });
     }
     late_records.for_each({
         let mut probe = late;
@@ -216,7 +226,8 @@ fn held_back_input() -> (PathBuf, mpsc::Sender<()>) {
     // SAFETY: the path is a string that ends in zero and outlives the call.
     let made = unsafe { libc::mkfifo(c_path.as_ptr(), 0o600) };
     assert_eq!(made, 0, "cannot make a pipe: {}", std::io::Error::last_os_error());
-    let bytes = fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/nyc-landings-2013.csv.gz")).unwrap();
+    let bytes =
+        fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/nyc-landings-2013.csv.gz")).unwrap();
     let (release, released) = mpsc::channel::<()>();
     thread::spawn({
         let path = path.clone();
@@ -237,7 +248,8 @@ fn the_example_allocates_nothing_after_warm_up_on_its_real_input() {
     for workers in ["1", "2", "4"] {
         for format in ["csv", "jsonl", "table"] {
             let (input, release) = held_back_input();
-            let arguments = ["flight_delays", "--workers", workers, "--format", format, "--output", "/dev/null"];
+            let arguments =
+                ["flight_delays", "--workers", workers, "--format", format, "--output", "/dev/null"];
             let input = ["--input", input.to_str().unwrap()];
             let options = example::options::Options::parse_from([&arguments[..], &input].concat());
             let graph = example::flight_delays(&options, Default::default()).expect("a graph");

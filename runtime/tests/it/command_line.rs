@@ -126,30 +126,62 @@ fn bad_rows_are_rejected_one_by_one_and_the_rest_goes_on() {
     add(b"1357040580,1357037940,B6", Some("\"expected 9 fields, found 3\""));
     add(b"   ", None);
     add(format!("{good},x").as_bytes(), Some("\"expected 9 fields, found 10\""));
-    add(b"soon,1357037940,B6,1806,JFK,BOS,0,-4,187", Some("landed_at: `soon`: invalid digit found in string"));
-    add(b"1357040580,1357037940,B6,1806,JFK,BOS,0,none,187", Some("arr_delay_min: `none`: invalid digit found in string"));
-    add(b"1357040580,1357037940,B6,1806,JFK,BOS,0,,187", Some("arr_delay_min: ``: cannot parse integer from empty string"));
-    add(b"1357040580,1357037940,B6,1806,JFK,BOS,0,99999999999,187", Some("arr_delay_min: `99999999999`: number too large to fit in target type"));
-    add(b"1357040580,9999999999999,B6,1806,JFK,BOS,0,-4,187", Some("departed_at: `9999999999999`: not within the years 1677 to 2262"));
+    add(
+        b"soon,1357037940,B6,1806,JFK,BOS,0,-4,187",
+        Some("landed_at: `soon`: invalid digit found in string"),
+    );
+    add(
+        b"1357040580,1357037940,B6,1806,JFK,BOS,0,none,187",
+        Some("arr_delay_min: `none`: invalid digit found in string"),
+    );
+    add(
+        b"1357040580,1357037940,B6,1806,JFK,BOS,0,,187",
+        Some("arr_delay_min: ``: cannot parse integer from empty string"),
+    );
+    add(
+        b"1357040580,1357037940,B6,1806,JFK,BOS,0,99999999999,187",
+        Some("arr_delay_min: `99999999999`: number too large to fit in target type"),
+    );
+    add(
+        b"1357040580,9999999999999,B6,1806,JFK,BOS,0,-4,187",
+        Some("departed_at: `9999999999999`: not within the years 1677 to 2262"),
+    );
     add(b"1357040580,1357037940,B6,-6,JFK,BOS,0,-4,187", Some("flight: `-6`: invalid digit found in string"));
     add(b"1357040580,1357037940,B6,1806,J\xffK,BOS,0,-4,187", Some("origin: invalid UTF-8"));
     add(b"1357040580,1357037940,B6,1806,,BOS,0,-4,187", Some("origin: ``: a code must not be empty"));
-    add(b"1357040580,1357037940,B6,1806,JFKJFKJFK,BOS,0,-4,187", Some("origin: `JFKJFKJFK`: a code has at most 8 bytes"));
-    add(b"1357040580,1357037940,\"B6,1806,JFK,BOS,0,-4,187", Some("a quoted field is not closed on this line"));
+    add(
+        b"1357040580,1357037940,B6,1806,JFKJFKJFK,BOS,0,-4,187",
+        Some("origin: `JFKJFKJFK`: a code has at most 8 bytes"),
+    );
+    add(
+        b"1357040580,1357037940,\"B6,1806,JFK,BOS,0,-4,187",
+        Some("a quoted field is not closed on this line"),
+    );
     add(good.as_bytes(), None);
     let text = [format!("{HEADER}\n").as_bytes(), &text].concat();
 
     let path = |name: &str| folder.join(name);
-    let (input, rejected, report): (PathBuf, PathBuf, PathBuf) = (path("in.csv"), path("rejected"), path("report"));
+    let (input, rejected, report): (PathBuf, PathBuf, PathBuf) =
+        (path("in.csv"), path("rejected"), path("report"));
     // With and without a line break at the very end, and with line breaks of either kind.
     let windows_text = String::from_utf8_lossy(&text).replace('\n', "\r\n");
     assert!(windows_text.contains('\u{fffd}'), "the invalid byte was replaced");
-    for (text, utf8) in [(&text[..], false), (&text[..text.len() - 1], false), (windows_text.as_bytes(), true)] {
+    for (text, utf8) in
+        [(&text[..], false), (&text[..text.len() - 1], false), (windows_text.as_bytes(), true)]
+    {
         fs::write(&input, text).unwrap();
         for workers in ["1", "4"] {
             let output = run(&[
-                "--input", input.to_str().unwrap(), "--format", "csv", "--workers", workers,
-                "--rejected", rejected.to_str().unwrap(), "--report", report.to_str().unwrap(),
+                "--input",
+                input.to_str().unwrap(),
+                "--format",
+                "csv",
+                "--workers",
+                workers,
+                "--rejected",
+                rejected.to_str().unwrap(),
+                "--report",
+                report.to_str().unwrap(),
             ]);
             assert!(output.status.success());
             let mut expected = expected.clone();
@@ -182,8 +214,18 @@ fn an_input_without_records_makes_a_header_and_a_report() {
 fn help_names_every_option() {
     let help = String::from_utf8(run(&["--help"]).stdout).unwrap();
     for option in [
-        "--input", "--by", "--size", "--every", "--disorder", "--workers", "--batch", "--format", "--output",
-        "--late", "--rejected", "--report",
+        "--input",
+        "--by",
+        "--size",
+        "--every",
+        "--disorder",
+        "--workers",
+        "--batch",
+        "--format",
+        "--output",
+        "--late",
+        "--rejected",
+        "--report",
     ] {
         assert!(help.contains(option), "{option}");
     }

@@ -64,14 +64,16 @@ fn expected(case: &Case) -> (Outcome<u16>, Vec<Item>) {
         }
     }
     kept.late.retain(|position| case.input[*position].2 != FILTERED);
-    let mut late: Vec<_> = kept.late.iter().map(|at| case.input[*at]).map(|(t, k, v)| (t, k, v * 3)).collect();
+    let mut late: Vec<_> =
+        kept.late.iter().map(|at| case.input[*at]).map(|(t, k, v)| (t, k, v * 3)).collect();
     late.sort_unstable();
     (kept, late)
 }
 
 fn check(case: &Case, seed: u64) {
     let (outcome, late) = expected(case);
-    let results: Vec<_> = outcome.results.into_iter().map(|((end, start, key), f)| (end, start, key, f)).collect();
+    let results: Vec<_> =
+        outcome.results.into_iter().map(|((end, start, key), f)| (end, start, key, f)).collect();
     let mut reports = Vec::new();
     for workers in WORKERS {
         for batch in BATCHES {
@@ -150,10 +152,9 @@ fn a_graph_without_windows_passes_every_record_on_in_order() {
     for workers in WORKERS {
         for batch in BATCHES {
             let graph = Graph::new();
-            let stream = graph.iter(0..5_000_i64).event_time(
-                |n| Timestamp::from_nanos(*n),
-                BoundedDisorder::new(Duration::ZERO).unwrap(),
-            );
+            let stream = graph
+                .iter(0..5_000_i64)
+                .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
             let odd = stream.inspect(|record| assert_eq!(record.time.as_nanos(), record.value));
             let odd = odd.filter(|n| n % 2 == 1).map(|n| n * 10).collect();
             let report = graph.run(JobOptions { workers, batch }).expect("the job runs");
@@ -171,7 +172,8 @@ fn windows_over_results_of_windows_agree_with_a_recomputation() {
     for (time, key, _) in &input {
         *oracle.entry((time.div_euclid(100) * 100, *key)).or_default() += 1;
     }
-    let expected: Vec<_> = oracle.into_iter().map(|((start, key), count)| (start + 100, key, count)).collect();
+    let expected: Vec<_> =
+        oracle.into_iter().map(|((start, key), count)| (start + 100, key, count)).collect();
     for workers in WORKERS {
         let graph = Graph::new();
         let (tens, _) = graph

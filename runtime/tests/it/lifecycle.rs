@@ -72,8 +72,10 @@ fn cancelling_and_dropping_the_handle_end_a_job_that_would_never_end() {
         let start = || {
             let graph = Graph::new();
             let stream = graph.iter(endless()).event_time(|n| Timestamp::from_nanos(*n), in_order());
-            let (counts, _) =
-                stream.key_by(|n| n % 5).window(Sliding::tumbling(Duration::from_millis(1)).unwrap()).aggregate(count());
+            let (counts, _) = stream
+                .key_by(|n| n % 5)
+                .window(Sliding::tumbling(Duration::from_millis(1)).unwrap())
+                .aggregate(count());
             counts.for_each(|_| ());
             graph.start(JobOptions { workers, batch: 7 }).unwrap()
         };

@@ -1,4 +1,8 @@
 //! The runtime from outside: whole graphs as a user runs them, and the example as a user starts it.
+#![allow(
+    clippy::unwrap_used,
+    reason = "also in the helpers of tests a failure is best shown where it happens"
+)]
 
 mod command_line;
 mod equivalence;

@@ -16,8 +16,19 @@ use nacreous::{
 
 /// The functions of a graph that may panic, in the order of the stream.
 const POSITIONS: [&str; 13] = [
-    "iter", "event_time", "map", "filter", "inspect", "key_by", "lift", "combine", "finish", "order_by", "to",
-    "late", "drop",
+    "iter",
+    "event_time",
+    "map",
+    "filter",
+    "inspect",
+    "key_by",
+    "lift",
+    "combine",
+    "finish",
+    "order_by",
+    "to",
+    "late",
+    "drop",
 ];
 
 /// Panics when it is the turn of the named position; remembers the thread it happened on.
@@ -79,20 +90,61 @@ impl Drop for TrappedSink {
 fn graph_with(trap: &Trap) -> Graph {
     let on = || trap.clone();
     let graph = Graph::new();
-    let source = (0..20_000_i64).inspect({ let t = on(); move |n| if *n == 500 { t.pass("iter") } });
+    let source = (0..20_000_i64).inspect({
+        let t = on();
+        move |n| {
+            if *n == 500 {
+                t.pass("iter");
+            }
+        }
+    });
     let (sums, late) = graph
         .iter(source)
         .event_time(
-            { let t = on(); move |n| { t.pass("event_time"); Timestamp::from_nanos(n % 700) } },
+            {
+                let t = on();
+                move |n| {
+                    t.pass("event_time");
+                    Timestamp::from_nanos(n % 700)
+                }
+            },
             BoundedDisorder::new(Duration::from_nanos(10)).unwrap(),
         )
-        .map({ let t = on(); move |n| { t.pass("map"); n } })
-        .filter({ let t = on(); move |_| { t.pass("filter"); true } })
-        .inspect({ let t = on(); move |_| t.pass("inspect") })
-        .key_by({ let t = on(); move |n| { t.pass("key_by"); n % 3 } })
+        .map({
+            let t = on();
+            move |n| {
+                t.pass("map");
+                n
+            }
+        })
+        .filter({
+            let t = on();
+            move |_| {
+                t.pass("filter");
+                true
+            }
+        })
+        .inspect({
+            let t = on();
+            move |_| t.pass("inspect")
+        })
+        .key_by({
+            let t = on();
+            move |n| {
+                t.pass("key_by");
+                n % 3
+            }
+        })
         .window(Sliding::new(Duration::from_nanos(100), Duration::from_nanos(50)).unwrap())
         .aggregate(TrappedSum(on()));
-    sums.order_by({ let t = on(); move |sum| { t.pass("order_by"); sum.key } }).to(TrappedSink(on(), "to"));
+    sums.order_by({
+        let t = on();
+        move |sum| {
+            t.pass("order_by");
+            sum.key
+        }
+    })
+    .to(TrappedSink(on(), "to"));
     late.to(TrappedSink(on(), "late"));
     graph
 }
@@ -116,7 +168,10 @@ fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
             let job = thread.split_once("-w").expect("a data thread's name").0.to_owned() + "-";
             assert_eq!(threads_named(&job), Vec::<String>::new(), "{what}");
             if position == "drop" {
-                assert!(matches!(&error.failure, Failure::Died { message, .. } if message == "trap in drop"), "{what}");
+                assert!(
+                    matches!(&error.failure, Failure::Died { message, .. } if message == "trap in drop"),
+                    "{what}"
+                );
                 continue;
             }
             let Failure::Panicked { operator, message } = &error.failure else { panic!("{what}") };
@@ -137,10 +192,9 @@ fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
 #[test]
 fn the_position_named_is_that_of_the_operator_and_not_of_another_of_its_kind() {
     let graph = Graph::new();
-    let stream = graph.iter(0..10_i64).event_time(
-        |n| Timestamp::from_nanos(*n),
-        BoundedDisorder::new(Duration::ZERO).unwrap(),
-    );
+    let stream = graph
+        .iter(0..10_i64)
+        .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
     let first = stream.map(|n| n);
     let line = line!() + 1;
     let second = first.map(|n| if n == 5 { panic!("five") } else { n });
@@ -196,10 +250,9 @@ fn a_source_that_fails_fails_the_job_but_complete_results_are_kept_and_incomplet
 #[test]
 fn a_failing_job_leaves_another_one_alone() {
     let healthy = Graph::new();
-    let stream = healthy.iter(0..200_000_i64).event_time(
-        |n| Timestamp::from_nanos(*n),
-        BoundedDisorder::new(Duration::ZERO).unwrap(),
-    );
+    let stream = healthy
+        .iter(0..200_000_i64)
+        .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
     stream.for_each(|_| ());
     let healthy = healthy.start(JobOptions { workers: 2, batch: 1 }).unwrap();
     let trap = Trap { armed: "map", thread: Arc::default() };

@@ -49,7 +49,8 @@ fn naive(input: &[(i64, u8, i64)], size: i64, every: i64, disorder: i64) -> Outc
                 continue;
             }
             open += 1;
-            let cell = outcome.results.entry((start, start + size, key)).or_insert((0, 0, i64::MAX, i64::MIN));
+            let cell =
+                outcome.results.entry((start, start + size, key)).or_insert((0, 0, i64::MAX, i64::MIN));
             *cell = (cell.0 + 1, cell.1 + i128::from(value), cell.2.min(value), cell.3.max(value));
         }
         if open == 0 {
@@ -158,7 +159,10 @@ fn a_column_grows_with_the_keys_while_slices_are_open() {
     let mut out = Vec::new();
     for time in [5, 15, 5] {
         for key in 0..5_000_u32 {
-            fold.on_record(Record { time: Timestamp::from_nanos(time), value: Keyed { key, value: () } }, &mut out);
+            fold.on_record(
+                Record { time: Timestamp::from_nanos(time), value: Keyed { key, value: () } },
+                &mut out,
+            );
         }
     }
     assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);

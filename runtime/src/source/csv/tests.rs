@@ -111,14 +111,8 @@ const LINE_BYTES_MAX_TEST: usize = lines::LINE_BYTES_MAX;
 #[test]
 fn a_header_that_will_not_do_is_refused() {
     let message = |text: &[u8]| read(text, 10, 10).expect_err("refused").to_string();
-    assert_eq!(
-        message(b""),
-        "cannot read test: it is empty; expected a header line that names the columns"
-    );
-    assert_eq!(
-        message(b"name,m\n"),
-        "cannot read test: its header has no column `n`; it has name, m"
-    );
+    assert_eq!(message(b""), "cannot read test: it is empty; expected a header line that names the columns");
+    assert_eq!(message(b"name,m\n"), "cannot read test: its header has no column `n`; it has name, m");
     assert_eq!(
         message(b"name,\"n\n"),
         "cannot read test: its header line is bad: a quoted field is not closed on this line"

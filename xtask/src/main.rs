@@ -1,0 +1,37 @@
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
+
+mod test;
+mod tidy;
+mod tree;
+
+use std::{env, io::Write, path::Path, process::ExitCode};
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+  test   everything CI checks: format, tidy, clippy, tests, doctests, loom models, documentation
+  tidy   what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links";
+
+/// Why a command failed, in words for the terminal.
+type Failure = String;
+
+fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
+        ["test"] => test::run(root),
+        ["tidy"] => tidy::run(root),
+        _ => Err(USAGE.to_owned()),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            say(&failure);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Prints a line on standard error. There is nobody to tell if that fails.
+fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}

@@ -1,0 +1,176 @@
+//! Each atomic operation carries `// ORDERING(edge): Order; pairs with Type::function`, the other end names it
+//! back, and the module's protocol chapter names the loom model that covers the edge.
+
+use std::collections::BTreeSet;
+
+use crate::tree::{Finding, Source};
+
+/// How many lines above an atomic operation its note may begin: calls are broken over lines.
+const REACH_LINES: usize = 3;
+
+#[derive(Debug)]
+struct Note<'a> {
+    source: &'a Source,
+    index: usize,
+    edge: &'a str,
+    order: &'a str,
+    /// What stands behind the order: the partners, or the reason for `Relaxed`.
+    rest: &'a str,
+    /// `Type::function`.
+    site: String,
+}
+
+impl Note<'_> {
+    fn partners(&self) -> Vec<&str> {
+        let named = self.rest.strip_prefix("pairs with ").unwrap_or_default();
+        named.split(", ").filter(|name| !name.is_empty()).collect()
+    }
+}
+
+pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
+    let atomics =
+        sources.iter().filter(|source| source.is_product_code() && source.path.starts_with("channels/"));
+    let mut findings = Vec::new();
+    let mut notes = Vec::new();
+    for source in atomics.clone() {
+        let found = notes_in(source, &mut findings);
+        operations_without_note(source, &found, &mut findings);
+        notes.extend(found);
+    }
+    for note in &notes {
+        let mut complain = |message: String| findings.push(Finding::new(note.source, note.index, message));
+        let Note { edge, order, .. } = note;
+        if *order == "Relaxed" {
+            if note.rest.len() < 10 {
+                complain(format!("ORDERING({edge}): Relaxed needs a reason why nothing is published by it"));
+            }
+            continue;
+        }
+        if note.partners().is_empty() {
+            complain(format!("ORDERING({edge}): {order} must say `pairs with Type::function`"));
+        }
+        for partner in note.partners() {
+            let answers = notes.iter().any(|other| {
+                other.edge == *edge && other.site == partner && other.partners().contains(&note.site.as_str())
+            });
+            if !answers {
+                complain(format!("ORDERING({edge}): {partner} does not name {} back", note.site));
+            }
+        }
+        if !edge_has_model(note, sources) {
+            complain(format!("ORDERING({edge}): the protocol chapter names no loom model that exists"));
+        }
+    }
+    findings
+}
+
+fn notes_in<'a>(source: &'a Source, findings: &mut Vec<Finding>) -> Vec<Note<'a>> {
+    let mut notes = Vec::new();
+    let (mut owner, mut function) = ("", "");
+    for (index, line) in source.lines() {
+        if line.starts_with("impl") {
+            owner = implementor(line);
+        }
+        if let Some((_, after)) = line.trim_start().split_once("fn ") {
+            function = after.split(['(', '<']).next().unwrap_or_default();
+        }
+        let Some(text) = line.trim_start().strip_prefix("// ORDERING(") else { continue };
+        let parts = text.split_once("): ").and_then(|(edge, text)| Some((edge, text.split_once("; ")?)));
+        let Some((edge, (order, rest))) = parts else {
+            findings.push(Finding::new(source, index, "not of the form `ORDERING(edge): Order; …`"));
+            continue;
+        };
+        notes.push(Note { source, index, edge, order, rest, site: format!("{owner}::{function}") });
+    }
+    notes
+}
+
+/// `Producer` of `impl<S> Drop for Producer<S> {`.
+fn implementor(line: &str) -> &str {
+    let after = line.rsplit_once(" for ").map_or_else(
+        || line.split_once("> ").map_or(line.trim_start_matches("impl "), |(_, after)| after),
+        |(_, after)| after,
+    );
+    after.split(['<', ' ', '{']).next().unwrap_or_default()
+}
+
+fn operations_without_note(source: &Source, notes: &[Note<'_>], findings: &mut Vec<Finding>) {
+    for (index, line) in source.lines().filter(|(_, line)| !line.trim_start().starts_with("//")) {
+        let Some((_, order)) = line.split_once("Ordering::") else { continue };
+        let order: String = order.chars().take_while(char::is_ascii_alphanumeric).collect();
+        let above = notes.iter().rfind(|note| note.index < index && index - note.index <= REACH_LINES);
+        match above {
+            None => findings.push(Finding::new(source, index, format!("{order} without an ORDERING note"))),
+            Some(note) if note.order != order => {
+                let message = format!("the note says {}, the code {order}", note.order);
+                findings.push(Finding::new(source, index, message));
+            }
+            Some(_) => {}
+        }
+    }
+}
+
+/// Whether the chapter at the head of the module has a row for the edge whose last cell is a loom model.
+fn edge_has_model(note: &Note<'_>, sources: &[Source]) -> bool {
+    let models: BTreeSet<&str> = sources
+        .iter()
+        .filter(|source| source.path.starts_with("channels/tests/"))
+        .flat_map(|source| source.text.lines())
+        .filter_map(|line| line.strip_prefix("fn ")?.split('(').next())
+        .collect();
+    let row_begins = format!("//! | `{}` |", note.edge);
+    note.source.text.lines().any(|line| {
+        let last = line.trim_end_matches(" |").rsplit("| ").next().unwrap_or_default();
+        line.starts_with(&row_begins) && models.contains(last.trim_matches('`'))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "\
+//! | `tail` | from | to | hands over | `a_model` |
+impl<S> Producer<S> {
+    pub fn publish(&mut self) {
+        // ORDERING(tail): Release; pairs with Consumer::peek
+        self.tail.store(1, Ordering::Release);
+    }
+}
+impl<S> Iterator for Consumer<S> {
+    fn peek(&mut self) {
+        // ORDERING(tail): Acquire; pairs with Producer::publish
+        self.tail.load(Ordering::Acquire);
+        // ORDERING(hint): Relaxed; only a hint, read for statistics
+        self.hint.load(Ordering::Relaxed);
+    }
+}
+";
+    const MODEL: &str = "fn a_model() {}\n";
+
+    fn findings(code: &str, model: &str) -> usize {
+        let sources =
+            [Source::new("channels/src/spsc.rs", code), Source::new("channels/tests/loom.rs", model)];
+        check(&sources).len()
+    }
+
+    #[test]
+    fn notes_that_name_each_other_are_fine() {
+        assert_eq!(findings(GOOD, MODEL), 0);
+    }
+
+    #[test]
+    fn each_thing_missing_is_found() {
+        let without = |from: &str, to: &str| {
+            assert!(GOOD.contains(from));
+            findings(&GOOD.replace(from, to), MODEL)
+        };
+        assert_eq!(without("        // ORDERING(hint): Relaxed; only a hint, read for statistics\n", ""), 1);
+        assert_eq!(without("; only a hint, read for statistics", "; why"), 1);
+        assert_eq!(without("load(Ordering::Acquire)", "load(Ordering::Relaxed)"), 1);
+        assert_eq!(without("Release; pairs with Consumer::peek", "Release; as everyone does"), 2);
+        assert_eq!(without("pairs with Producer::publish", "pairs with Producer::push"), 2);
+        assert_eq!(without("`a_model`", "`another`"), 2);
+        assert_eq!(findings(GOOD, ""), 2);
+    }
+}
