@@ -38,13 +38,8 @@ pub fn against_hand() -> Comparison {
 }
 
 fn block() -> Vec<Reading> {
-    let mut state = 42_u64;
-    let mut random = || {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        state >> 33
-    };
-    let reading =
-        |n| Reading { time: n * STEP_NANOS, key: random() % KEYS, value: (random() % 1_000) as i64 };
+    let mut random = fastrand::Rng::with_seed(42);
+    let reading = |n| Reading { time: n * STEP_NANOS, key: random.u64(0..KEYS), value: random.i64(0..1_000) };
     (0..BLOCK as i64).map(reading).collect()
 }
 

@@ -82,7 +82,7 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
         let (events, watch) = (events.clone(), Arc::clone(&watch));
         move || {
             let _disconnect_when_done = ended;
-            Control { watch, failure: None, threads: Vec::new() }.run(plan, events, &inbox)
+            Control { watch, failure: None, threads: Vec::new() }.run(plan, &events, &inbox)
         }
     });
     let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
@@ -101,12 +101,12 @@ impl Control {
     fn run(
         mut self,
         plan: Plan,
-        events: mpsc::Sender<Event>,
+        events: &mpsc::Sender<Event>,
         inbox: &mpsc::Receiver<Event>,
     ) -> Result<JobReport, JobError> {
         let started = Instant::now();
         let placement = Placement::of(plan.workers.len());
-        self.deploy(plan, &placement, &events);
+        self.deploy(plan, &placement, events);
         if self.watch.status() == JobStatus::Deploying {
             self.watch.enter(JobStatus::Running);
         }
