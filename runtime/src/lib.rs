@@ -1,5 +1,37 @@
 #![forbid(unsafe_code)]
-#![doc = include_str!("../../README.md")]
+//! Stream processing with exact event-time windows, on pinned threads that neither allocate nor lock where
+//! the data flows.
+//!
+//! A [`Graph`] is described with typed streams and then run as a job. Records have an event time; watermarks
+//! say what is complete; windows close accordingly, and what comes too late for them is a stream of its own.
+//! Results depend on the order of the records alone, never on timing, batching or the number of threads.
+//!
+//! ```
+//! use nacreous::prelude::*;
+//! use std::time::Duration;
+//!
+//! let graph = Graph::new();
+//! let (counts, _late) = graph
+//!     .iter(["to", "be", "or", "not", "to", "be"].into_iter().zip(0..))
+//!     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::ZERO)?)
+//!     .key_by(|(word, _)| *word)
+//!     .window(Sliding::tumbling(Duration::from_nanos(5))?)
+//!     .aggregate(count());
+//! let counts = counts.order_by(|result| result.key).collect();
+//! let report = graph.run(JobOptions::default())?;
+//!
+//! let counts: Vec<_> = counts.take().into_iter().map(|r| (r.value.key, r.value.value)).collect();
+//! assert_eq!(counts, [("be", 1), ("not", 1), ("or", 1), ("to", 2), ("be", 1)]);
+//! assert_eq!(report.records_on_time, 6);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! | to | see |
+//! |---|---|
+//! | build a graph | [`Graph`], [`Stream`], [`KeyedStream`], [`WindowedStream`] |
+//! | run, stop and cancel it | [`JobOptions`], [`JobHandle`], [`JobReport`], [`JobError`] |
+//! | read and write | [`source`], [`sink`] |
+//! | aggregate in a way of your own | [`Aggregate`] |
 
 pub mod sink;
 pub mod source;
@@ -35,3 +67,8 @@ pub mod prelude {
         WindowResult, count, stats, sum,
     };
 }
+
+/// Compiles and runs the examples of the README.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct ReadmeExamples;
