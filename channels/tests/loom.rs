@@ -2,7 +2,6 @@
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p nacreous-channels --test loom --release`.
 #![cfg(loom)]
-#![expect(missing_docs, reason = "a test target has no readers of its documentation")]
 
 use loom::{model::Builder, thread};
 use nacreous_channels::spsc::ring;
