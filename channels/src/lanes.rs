@@ -16,7 +16,7 @@ pub struct Lanes<S> {
 #[derive(Debug)]
 struct Lane<S> {
     consumer: Consumer<S>,
-    /// Its end was reported; it is passed over from then on.
+    /// Its end was reported, and is not reported again.
     ended: bool,
 }
 
@@ -37,16 +37,6 @@ impl<S> Lanes<S> {
     pub fn new(consumers: impl IntoIterator<Item = Consumer<S>>) -> Self {
         let lanes = consumers.into_iter().map(|consumer| Lane { consumer, ended: false }).collect();
         Self { lanes, next: 0 }
-    }
-
-    /// The number of lanes, ended ones included.
-    pub fn len(&self) -> usize {
-        self.lanes.len()
-    }
-
-    /// Whether there is no lane at all.
-    pub fn is_empty(&self) -> bool {
-        self.lanes.is_empty()
     }
 
     /// The oldest slot of the next lane that has one.

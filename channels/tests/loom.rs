@@ -1,4 +1,4 @@
-//! Models of each edge of the ring's protocol, explored exhaustively by loom (three preemptions).
+//! Models of each edge of the ring's protocol: loom explores every execution with up to three preemptions.
 //!
 //! Run with `RUSTFLAGS="--cfg loom" cargo test -p nacreous-channels --test loom --release`.
 #![cfg(loom)]

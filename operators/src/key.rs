@@ -11,21 +11,21 @@ pub struct Keyed<K, T> {
 
 /// A key's dense index in the tables of one operator instance: its position in order of first appearance.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SlotNumber(u32);
+pub(crate) struct SlotNumber(u32);
 
 impl SlotNumber {
     /// The index into a column.
     #[inline]
-    pub fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         self.0 as usize
     }
 }
 
-/// The hash that routes keys to workers and finds them in tables: the same in every run, in every version
-/// and on every machine.
+/// The hash that routes keys to workers and finds them in tables: the same in every run of a program.
 ///
 /// Its upper bits are the good ones. It is fast, not keyed: someone who chooses the keys can make them
-/// collide.
+/// collide. (How a type feeds itself to a hasher may differ between platforms and versions of Rust, so
+/// nothing that outlives a program should depend on it.)
 #[inline(always)]
 pub fn hash_key<K: Hash>(key: &K) -> u64 {
     let mut hasher = KeyHasher(0);
@@ -97,7 +97,7 @@ impl Hasher for KeyHasher {
 ///
 /// Accumulators then live in plain columns indexed by slot number, and the key itself is stored once.
 #[derive(Debug, Clone)]
-pub struct KeyTable<K> {
+pub(crate) struct KeyTable<K> {
     /// Open addressing with linear probing, a power of two long, at most half full: slot numbers plus one,
     /// zero where free. No part of the hash is kept beside them: keys are compared directly, as collisions
     /// are rare, and the index stays half as large.
@@ -112,7 +112,7 @@ const INITIAL_KEYS: usize = 1024;
 
 impl<K: Hash + Eq> KeyTable<K> {
     /// An empty table with memory for a thousand keys.
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let index = vec![0; INITIAL_KEYS * 2];
         Self { shift: shift_for(&index), index, keys: Vec::with_capacity(INITIAL_KEYS) }
     }
@@ -127,7 +127,7 @@ impl<K: Hash + Eq> KeyTable<K> {
     /// and moves every entry.
     // HOT(key.intern)
     #[inline(always)]
-    pub fn intern(&mut self, key: K) -> SlotNumber {
+    pub(crate) fn intern(&mut self, key: K) -> SlotNumber {
         let hash = hash_key(&key);
         let mut at = self.home(hash);
         loop {
@@ -141,13 +141,13 @@ impl<K: Hash + Eq> KeyTable<K> {
 
     /// The keys in the order of their slot numbers.
     #[inline]
-    pub fn keys(&self) -> &[K] {
+    pub(crate) fn keys(&self) -> &[K] {
         &self.keys
     }
 
     /// The number of keys that fit before the table grows: what to size columns by.
     #[inline]
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         self.index.len() / 2
     }
 
@@ -191,12 +191,6 @@ impl<K: Hash + Eq> KeyTable<K> {
             self.index[at] = slot_plus_one;
         }
         self.keys.reserve_exact(self.capacity() - self.keys.len());
-    }
-}
-
-impl<K: Hash + Eq> Default for KeyTable<K> {
-    fn default() -> Self {
-        Self::new()
     }
 }
 
@@ -255,12 +249,12 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_never_changes() {
+    fn the_hash_is_the_same_in_every_run() {
         let hashes = [hash_key(&1_u64), hash_key(&(1_u8, 2_u32)), hash_key(&"UA-IAH"), hash_key(&-1_i64)];
         assert_eq!(hashes, HASHES);
     }
 
-    /// Stored state and replay depend on these.
+    /// If these change, keys go to other workers than before: no result may depend on that, but say so.
     const HASHES: [u64; 4] = [
         0x9E37_79B9_7F4A_7C15,
         15_756_104_301_036_741_556,

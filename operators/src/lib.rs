@@ -26,7 +26,7 @@ mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
-pub use key::{KeyTable, Keyed, SlotNumber, hash_key};
+pub use key::{Keyed, hash_key};
 pub use operator::{Emit, Operator, Step, Tally};
 pub use order::OrderBy;
 pub use stateless::{Filter, Inspect, KeyBy, Map};

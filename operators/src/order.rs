@@ -1,47 +1,50 @@
-use std::collections::VecDeque;
-
 use nacreous_watermark::Watermark;
 
 use crate::{Emit, Operator, Record, Step};
 
 /// Puts records in order of event time, then of a key: holds each back until the watermark has passed it.
 ///
-/// Records equal in both come out in no fixed order. Late records are not expected here: one that comes
-/// behind the watermark goes out with the next watermark.
-#[derive(Debug, Clone)]
+/// Records equal in both come out in no fixed order. A record that comes behind the watermark is too late to
+/// come in order: it goes out with the next watermark.
+///
+/// # Cost
+/// A watermark looks at every record held and sorts those that it has passed. Memory: the records held, for
+/// some thousand of which there is room from the beginning; it doubles when that is not enough.
+#[derive(Debug)]
 pub struct OrderBy<T, F> {
     key: F,
     held: Vec<Record<T>>,
-    /// Passed by the watermark and in order, to be emitted.
-    ready: VecDeque<Record<T>>,
+    /// Passed by the watermark, to be emitted from the end: the earliest stands last.
+    ready: Vec<Record<T>>,
 }
 
 /// Records that fit before the memory grows.
 const INITIAL_RECORDS: usize = 4_096;
 
 impl<T, F> OrderBy<T, F> {
-    /// Orders records of one time by `key`. There is memory for some thousand records; it doubles when more
-    /// have to be held back at once.
+    /// Orders records of one time by `key`.
     pub fn new(key: F) -> Self {
-        Self {
-            key,
-            held: Vec::with_capacity(INITIAL_RECORDS),
-            ready: VecDeque::with_capacity(INITIAL_RECORDS),
-        }
+        let room = || Vec::with_capacity(INITIAL_RECORDS);
+        Self { key, held: room(), ready: room() }
     }
 
+    /// Moves what the watermark has passed from `held` to `ready`.
     fn release<K: Ord>(&mut self, watermark: Watermark)
     where
         F: FnMut(&T) -> K,
     {
+        let passed = |record: &mut Record<T>| watermark.is_end() || record.time < watermark.time();
+        self.ready.extend(self.held.extract_if(.., passed));
         let key = &mut self.key;
-        self.held
-            .sort_unstable_by(|a, b| a.time.cmp(&b.time).then_with(|| key(&a.value).cmp(&key(&b.value))));
-        let passed = match watermark.is_end() {
-            true => self.held.len(),
-            false => self.held.partition_point(|record| record.time < watermark.time()),
-        };
-        self.ready.extend(self.held.drain(..passed));
+        self.ready
+            .sort_unstable_by(|a, b| b.time.cmp(&a.time).then_with(|| key(&b.value).cmp(&key(&a.value))));
+    }
+}
+
+/// The clone has the same key and holds nothing: it serves another instance.
+impl<T, F: Clone> Clone for OrderBy<T, F> {
+    fn clone(&self) -> Self {
+        Self::new(self.key.clone())
     }
 }
 
@@ -60,7 +63,7 @@ impl<T, K: Ord, F: FnMut(&T) -> K> Operator<T> for OrderBy<T, F> {
             if !out.has_room() {
                 return Step::More;
             }
-            self.ready.pop_front().into_iter().for_each(|record| out.emit(record));
+            self.ready.pop().into_iter().for_each(|record| out.emit(record));
         }
         Step::Done
     }

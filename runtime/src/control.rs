@@ -1,7 +1,8 @@
 //! The control plane: a thread for each job that starts its workers, watches them, and clears up after them.
 
 use std::{
-    sync::{Arc, mpsc},
+    mem,
+    sync::{Arc, Mutex, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
@@ -23,17 +24,27 @@ pub(crate) enum Event {
     Stop,
     /// The user wants the job gone.
     Cancel,
-    /// A worker has ended, and this is the first thing that went wrong in it.
-    Exited(Option<Failure>),
+    /// Something went wrong in a worker, which goes on with its other tasks.
+    Failed(Failure),
+    /// A worker has ended.
+    Exited,
+}
+
+/// What a job's threads have been asked to do. Any of it holds from when it is asked until the job's end.
+#[derive(Debug, Default)]
+pub(crate) struct Requests {
+    /// Sources: behave as if your input had ended.
+    pub(crate) stop: Flag,
+    /// Sources: something has failed. Read no more, and end without an end.
+    pub(crate) fail: Flag,
+    /// Workers: drop everything.
+    pub(crate) cancel: Flag,
 }
 
 /// What a job shares with those who look at it.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    /// Raised when sources are to behave as if their input had ended.
-    pub(crate) stop: Arc<Flag>,
-    /// Raised when workers are to drop everything.
-    pub(crate) cancel: Flag,
+    pub(crate) requests: Arc<Requests>,
     status: Published,
     meters: Vec<Arc<Meter>>,
 }
@@ -49,8 +60,8 @@ const STATUSES: [JobStatus; 6] = [
 ];
 
 impl Watch {
-    fn new(stop: Arc<Flag>, meters: Vec<Arc<Meter>>) -> Self {
-        Self { stop, cancel: Flag::new(), status: Published::new(JobStatus::Deploying as u64), meters }
+    fn new(requests: Arc<Requests>, meters: Vec<Arc<Meter>>) -> Self {
+        Self { requests, status: Published::new(JobStatus::Deploying as u64), meters }
     }
 
     pub(crate) fn status(&self) -> JobStatus {
@@ -76,7 +87,7 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
     let (events, inbox) = mpsc::channel();
     let (ended, running) = mpsc::channel();
     let meters = plan.workers.iter().flatten().map(|planned| Arc::clone(&planned.meter)).collect();
-    let watch = Arc::new(Watch::new(Arc::clone(&plan.stop), meters));
+    let watch = Arc::new(Watch::new(Arc::clone(&plan.requests), meters));
     let name = format!("nl{}-control", plan.job);
     let spawned = thread::Builder::new().name(name.clone()).spawn({
         let (events, watch) = (events.clone(), Arc::clone(&watch));
@@ -86,7 +97,7 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
         }
     });
     let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
-    Ok(JobHandle { events, watch, control: Some(control), running })
+    Ok(JobHandle { events, watch, control: Some(control), running: Mutex::new(running) })
 }
 
 /// The control thread's own view of its job.
@@ -107,9 +118,7 @@ impl Control {
         let started = Instant::now();
         let placement = Placement::of(plan.workers.len());
         self.deploy(plan, &placement, events);
-        if self.watch.status() == JobStatus::Deploying {
-            self.watch.enter(JobStatus::Running);
-        }
+        self.watch.enter(JobStatus::Running);
         self.attend(inbox);
         self.tear_down();
         drop(placement);
@@ -131,7 +140,7 @@ impl Control {
                 Ok(handle) => self.threads.push(handle),
                 Err(error) => {
                     self.fail(Failure::Thread { thread, error });
-                    self.watch.cancel.raise();
+                    self.watch.requests.cancel.raise();
                     break;
                 }
             }
@@ -145,13 +154,11 @@ impl Control {
             match inbox.recv().expect("this thread holds a sender of its own inbox until all have ended") {
                 Event::Stop => {
                     self.watch.enter(JobStatus::Draining);
-                    self.watch.stop.raise();
+                    self.watch.requests.stop.raise();
                 }
-                Event::Cancel => self.watch.cancel.raise(),
-                Event::Exited(failure) => {
-                    running -= 1;
-                    failure.into_iter().for_each(|failure| self.fail(failure));
-                }
+                Event::Cancel => self.watch.requests.cancel.raise(),
+                Event::Failed(failure) => self.fail(failure),
+                Event::Exited => running -= 1,
             }
             self.threads.iter().for_each(|thread| thread.thread().unpark());
         }
@@ -159,17 +166,21 @@ impl Control {
 
     fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
+        self.watch.requests.fail.raise();
     }
 
     fn tear_down(&mut self) {
-        for thread in self.threads.drain(..) {
-            thread.join().expect("a worker catches every panic and says so before it ends");
+        for thread in mem::take(&mut self.threads) {
+            let thread_name = thread.thread().name().unwrap_or_default().to_owned();
+            if let Err(panic) = thread.join() {
+                self.fail(Failure::Died { thread: thread_name, message: worker::message_of(panic) });
+            }
         }
     }
 
     fn conclude(self, elapsed: Duration) -> Result<JobReport, JobError> {
         let report = report(self.watch.counts(), elapsed);
-        let cancelled = self.watch.cancel.is_raised();
+        let cancelled = self.watch.requests.cancel.is_raised();
         let unbalanced = || imbalance(&report).filter(|_| !cancelled);
         let failure = self.failure.or_else(unbalanced);
         self.watch.enter(match (&failure, cancelled) {

@@ -7,7 +7,7 @@
 mod edge;
 mod sink;
 
-pub(crate) use edge::{EdgeOut, Route, Slot, edge};
+pub(crate) use edge::{EdgeOut, Route, Slot, edge, edge_bytes};
 pub(crate) use sink::SinkEnd;
 
 use nacreous_operators::{Emit, Keyed, Operator, Record, Step, WindowResult, Windowed};
@@ -44,6 +44,8 @@ pub enum Extent {
     Full,
     /// Everything: the input has run dry.
     All,
+    /// Everything, for the last time, to whoever still reads: the task is leaving.
+    Last,
 }
 
 /// Whether all that was to be handed on has been.
@@ -154,11 +156,16 @@ where
         }
     }
 
+    /// Late records are told of the end alone. They are behind the watermark already, so it promises nothing
+    /// about those to come; and windows over them would otherwise depend on how fast each instance is.
     fn watermark(&mut self, watermark: Watermark) -> Step {
         if self.results.watermark(watermark) == Step::More {
             return Step::More;
         }
-        self.late.as_mut().map_or(Step::Done, |late| late.watermark(watermark))
+        match &mut self.late {
+            Some(late) if watermark.is_end() => late.watermark(watermark),
+            _ => Step::Done,
+        }
     }
 
     #[inline]
@@ -167,8 +174,8 @@ where
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        let late = self.late.as_mut().map_or(Ok(Flushed::Clear), |late| late.flush(extent))?;
-        Ok(self.results.flush(extent)?.and(late))
+        let late = self.late.as_mut().map_or(Ok(Flushed::Clear), |late| late.flush(extent));
+        both(self.results.flush(extent), late)
     }
 
     fn count(&self, counts: &mut Counts) {
@@ -176,9 +183,8 @@ where
     }
 }
 
-impl Flushed {
-    /// Clear only if both are.
-    pub(crate) fn and(self, other: Self) -> Self {
-        if self == Self::Clear { other } else { Self::Blocked }
-    }
+/// Clear only if both are; either's halt. Both have been flushed by then: what becomes of one must not keep
+/// the other from handing on what it has.
+fn both(a: Result<Flushed, Halt>, b: Result<Flushed, Halt>) -> Result<Flushed, Halt> {
+    Ok(if a? == Flushed::Clear { b? } else { b.map(|_| Flushed::Blocked)? })
 }

@@ -2,13 +2,11 @@
 
 use std::{cell::RefCell, rc::Rc, sync::Mutex, sync::PoisonError};
 
-use nacreous_watermark::Cadence;
-
 use crate::{
     control,
     job::{Failure, JobError, JobHandle, JobOptions, JobReport},
     operator_name::OperatorName,
-    plan::{Assembly, PortId, Upstream},
+    plan::{Assembly, EDGE_BYTES_MAX, PortId, Upstream, WatermarkNeeds},
     source::{IterSource, Source},
     stream::{SourceStream, Stream, port_stream},
 };
@@ -29,7 +27,7 @@ pub enum GraphError {
     #[error("the graph has no source; add one with Graph::source or Graph::iter")]
     Empty,
     /// The stream of a source leads nowhere.
-    #[error("the stream of {0} ends in no sink; end it with to, for_each or collect")]
+    #[error("the stream of {0} ends in no sink, so nothing would flow; end it with to, for_each or collect")]
     NoSink(OperatorName),
     /// The number of workers is out of range.
     #[error("a job has 1 to {} workers, not {asked}", JobOptions::WORKERS_MAX)]
@@ -42,6 +40,17 @@ pub enum GraphError {
     Batch {
         /// The size asked for.
         asked: usize,
+    },
+    /// The edges between so many workers, with so large batches, would need too much memory.
+    #[error(
+        "the edges of this job would need {} MiB of memory, more than the {} MiB allowed; \
+         take fewer workers or smaller batches",
+        bytes >> 20,
+        EDGE_BYTES_MAX >> 20
+    )]
+    Memory {
+        /// What they would need.
+        bytes: u64,
     },
     /// The control thread could not be started.
     #[error(transparent)]
@@ -63,16 +72,19 @@ pub enum RunError {
 /// What has been described so far.
 #[derive(Default)]
 pub(crate) struct Parts {
-    sources: Vec<SourceEntry>,
-    ports: usize,
+    /// By number.
+    sources: Vec<OperatorName>,
+    ports: Vec<PortEntry>,
     pipelines: Vec<Pipeline>,
-    pub(crate) cadence: Cadence,
+    pub(crate) needs: WatermarkNeeds,
+    started: bool,
 }
 
-struct SourceEntry {
-    name: OperatorName,
-    /// Whether the stream has been ended in a sink.
-    ended: bool,
+struct PortEntry {
+    /// The operator that it is a side output of.
+    owner: OperatorName,
+    /// Where the stream begins that the operator is on.
+    root: Root,
 }
 
 /// Where a stream begins.
@@ -121,30 +133,22 @@ impl Graph {
     /// # Errors
     /// If the graph or the options cannot be run.
     pub fn start(self, options: JobOptions) -> Result<JobHandle, GraphError> {
-        if !(1..=JobOptions::WORKERS_MAX).contains(&options.workers) {
-            return Err(GraphError::Workers { asked: options.workers });
-        }
-        if !(1..=JobOptions::BATCH_MAX).contains(&options.batch) {
-            return Err(GraphError::Batch { asked: options.batch });
-        }
-        let Parts { sources, mut pipelines, cadence, .. } = self.shared.take();
-        if sources.is_empty() {
-            return Err(GraphError::Empty);
-        }
-        if let Some(loose) = sources.iter().find(|source| !source.ended) {
-            return Err(GraphError::NoSink(loose.name));
-        }
+        options.check()?;
+        let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
+        parts.check()?;
+        let Parts { mut pipelines, needs, .. } = parts;
         // Sources first, then ports in the order of their making: each operator before what its ports feed.
         pipelines.sort_by_key(|pipeline| pipeline.root);
         let connected = pipelines.iter().filter_map(|pipeline| match pipeline.root {
             Root::Port(port) => Some(port),
             Root::Source(_) => None,
         });
-        let mut assembly = Assembly::new(next_job(), options, cadence, connected.collect());
+        let mut assembly = Assembly::new(next_job(), options, needs, connected.collect());
         for pipeline in pipelines {
             (pipeline.assemble)(&mut assembly);
         }
-        control::start(assembly.finish()).map_err(GraphError::Start)
+        let plan = assembly.finish().map_err(|bytes| GraphError::Memory { bytes })?;
+        control::start(plan).map_err(GraphError::Start)
     }
 
     /// Runs the graph as a job and waits for it to end.
@@ -162,8 +166,9 @@ impl Graph {
     ) -> (SourceStream<S>, Stream<S::Reject, impl Upstream<Out = S::Reject> + use<S>>) {
         let (root, rejects) = {
             let mut parts = self.shared.borrow_mut();
-            parts.sources.push(SourceEntry { name, ended: false });
-            (Root::Source(parts.sources.len() - 1), parts.new_port())
+            parts.sources.push(name);
+            let root = Root::Source(parts.sources.len() - 1);
+            (root, parts.new_port(name, root))
         };
         let stream = SourceStream { source, name, root, rejects, graph: Rc::clone(&self.shared) };
         (stream, port_stream(&self.shared, rejects))
@@ -171,16 +176,33 @@ impl Graph {
 }
 
 impl Parts {
-    pub(crate) fn new_port(&mut self) -> PortId {
-        self.ports += 1;
-        PortId(self.ports - 1)
+    /// A new side output of an operator on a stream that begins at `root`.
+    pub(crate) fn new_port(&mut self, owner: OperatorName, root: Root) -> PortId {
+        self.ports.push(PortEntry { owner, root });
+        PortId(self.ports.len() - 1)
+    }
+
+    /// Refuses what cannot run: no source, or one whose stream ends nowhere; a side output in use of an
+    /// operator whose own stream ends nowhere.
+    fn check(&self) -> Result<(), GraphError> {
+        let ends = |root| self.pipelines.iter().any(|pipeline| pipeline.root == root);
+        if self.sources.is_empty() {
+            return Err(GraphError::Empty);
+        }
+        let loose_source = (0..).zip(&self.sources).find(|(number, _)| !ends(Root::Source(*number)));
+        let loose_owner = (0..)
+            .zip(&self.ports)
+            .find(|(number, port)| ends(Root::Port(PortId(*number))) && !ends(port.root));
+        let loose = loose_source.map(|(_, name)| *name).or(loose_owner.map(|(_, port)| port.owner));
+        loose.map_or(Ok(()), |name| Err(GraphError::NoSink(name)))
     }
 
     /// Takes note of a stream that has been ended in a sink.
+    ///
+    /// # Panics
+    /// If the graph has been started.
     pub(crate) fn end(&mut self, root: Root, assemble: impl FnOnce(&mut Assembly) + 'static) {
-        if let Root::Source(source) = root {
-            self.sources[source].ended = true;
-        }
+        assert!(!self.started, "this graph has been started: end its streams before that");
         self.pipelines.push(Pipeline { root, assemble: Box::new(assemble) });
     }
 }

@@ -2,13 +2,14 @@
 
 use std::{
     error, fmt, io,
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, PoisonError, mpsc},
     thread::JoinHandle,
     time::Duration,
 };
 
 use crate::{
     control::{Event, Watch},
+    graph::GraphError,
     operator_name::OperatorName,
 };
 
@@ -18,11 +19,11 @@ pub type BoxError = Box<dyn error::Error + Send + Sync>;
 /// How a job is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobOptions {
-    /// The number of data threads. With one, everything is fused into one loop. With more, the source has a
-    /// thread of its own and the others share the keys among them. 1 to [`WORKERS_MAX`](Self::WORKERS_MAX).
+    /// The number of data threads. With one, the way from a source to its sink is fused into one loop. With
+    /// more, sources have a thread of their own and the others share the keys among them. 1 to [`WORKERS_MAX`](Self::WORKERS_MAX).
     pub workers: usize,
     /// How many records move through an edge together under load, and how many a source reads a step.
-    /// 1 to [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
+    /// Each edge has memory for ten batches, and there is one from each worker to each other. 1 to [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
     pub batch: usize,
 }
 
@@ -31,6 +32,20 @@ impl JobOptions {
     pub const WORKERS_MAX: usize = 256;
     /// The most records a batch may hold.
     pub const BATCH_MAX: usize = 65_536;
+
+    /// Refuses options that no job can have. (Starting a graph does so too.)
+    ///
+    /// # Errors
+    /// If a number is out of range.
+    pub fn check(&self) -> Result<(), GraphError> {
+        if !(1..=Self::WORKERS_MAX).contains(&self.workers) {
+            return Err(GraphError::Workers { asked: self.workers });
+        }
+        if !(1..=Self::BATCH_MAX).contains(&self.batch) {
+            return Err(GraphError::Batch { asked: self.batch });
+        }
+        Ok(())
+    }
 }
 
 impl Default for JobOptions {
@@ -89,7 +104,7 @@ impl JobReport {
     }
 }
 
-/// Why a job failed.
+/// Why a job failed. The text says it all, causes included.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Failure {
@@ -107,7 +122,6 @@ pub enum Failure {
         /// The source.
         operator: OperatorName,
         /// What it said.
-        #[source]
         error: BoxError,
     },
     /// A sink could not be written to.
@@ -116,16 +130,14 @@ pub enum Failure {
         /// The sink.
         operator: OperatorName,
         /// What it said.
-        #[source]
         error: BoxError,
     },
     /// A thread could not be started.
-    #[error("cannot start thread {thread}: {error}; run with fewer workers")]
+    #[error("cannot start thread {thread}: {error}")]
     Thread {
         /// Its name.
         thread: String,
         /// What the operating system said.
-        #[source]
         error: io::Error,
     },
     /// Records went missing or were counted twice. This is a bug in the runtime, or in a custom source.
@@ -164,11 +176,7 @@ impl fmt::Display for JobError {
     }
 }
 
-impl error::Error for JobError {
-    fn source(&self) -> Option<&(dyn error::Error + 'static)> {
-        self.failure.source()
-    }
-}
+impl error::Error for JobError {}
 
 /// A job that was started. Dropping it cancels the job and waits for its threads to end.
 #[derive(Debug)]
@@ -177,8 +185,8 @@ pub struct JobHandle {
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) control: Option<JoinHandle<Result<JobReport, JobError>>>,
-    /// Disconnected when the control thread is done.
-    pub(crate) running: mpsc::Receiver<()>,
+    /// Disconnected when the control thread is done. Behind a lock only so that the handle can be shared.
+    pub(crate) running: Mutex<mpsc::Receiver<()>>,
 }
 
 impl JobHandle {
@@ -196,7 +204,8 @@ impl JobHandle {
 
     /// Waits for the job to end, but no longer than this; true if it has.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        self.running.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Disconnected)
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        running.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Disconnected)
     }
 
     /// Asks the job to stop as if its input had ended: what was read is worked off, open windows fire.
@@ -205,7 +214,7 @@ impl JobHandle {
         let _ = self.events.send(Event::Stop);
     }
 
-    /// Asks the job to drop everything and end. Results already complete are still written.
+    /// Asks the job to drop everything and end. Results that have reached their sink's task are still written.
     pub fn cancel(&self) {
         let _ = self.events.send(Event::Cancel);
     }

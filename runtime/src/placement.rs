@@ -1,80 +1,78 @@
 //! Which core each data thread runs on.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use core_affinity::CoreId;
 use nacreous_channels::published::Published;
 
-/// What all jobs of the process share: who runs where. Touched by control threads only.
-struct Cores {
-    /// The cores this process may run on; asked for once, before any thread is pinned.
-    ids: Vec<CoreId>,
-    /// The core for the next worker.
-    next: usize,
-    /// Data threads alive.
-    busy: usize,
+/// What all jobs of the process share: how many data threads each core has. Touched by control threads only.
+///
+/// The cores are those that the thread that starts the first job may run on.
+static CORES: Mutex<Option<Vec<Core>>> = Mutex::new(None);
+
+struct Core {
+    id: CoreId,
+    threads: usize,
 }
 
-static CORES: Mutex<Option<Cores>> = Mutex::new(None);
-
 /// Whether data threads may spin: one if none of them can be in another's way, else zero.
-static MAY_SPIN: std::sync::OnceLock<Published> = std::sync::OnceLock::new();
+static MAY_SPIN: OnceLock<Published> = OnceLock::new();
 
-fn cores() -> MutexGuard<'static, Option<Cores>> {
-    CORES.lock().unwrap_or_else(PoisonError::into_inner)
+/// Whether each data thread of the process has a core of its own, so that spinning keeps none waiting.
+#[inline]
+pub(crate) fn may_spin() -> bool {
+    may_spin_cell().get() != 0
 }
 
 fn may_spin_cell() -> &'static Published {
     MAY_SPIN.get_or_init(|| Published::new(0))
 }
 
-/// Whether there is a core for each data thread of the process, so that spinning keeps nobody waiting.
-#[inline]
-pub(crate) fn may_spin() -> bool {
-    may_spin_cell().get() != 0
+fn publish(cores: &[Core]) {
+    may_spin_cell().set(cores.iter().all(|core| core.threads <= 1).into());
+}
+
+fn cores() -> MutexGuard<'static, Option<Vec<Core>>> {
+    CORES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn cores_of_this_thread() -> Vec<Core> {
+    let ids = core_affinity::get_core_ids().unwrap_or_default();
+    ids.into_iter().map(|id| Core { id, threads: 0 }).collect()
 }
 
 /// The cores given to a job's workers, until it is dropped.
 pub(crate) struct Placement {
-    first: usize,
-    workers: usize,
-    ids: Vec<CoreId>,
+    /// Positions in the list of cores, by worker; none where the platform cannot say which cores there are.
+    places: Vec<(usize, CoreId)>,
 }
 
 impl Placement {
-    /// Gives each worker the next core in turn, so that jobs in one process spread over the machine.
+    /// Gives each worker the core with the fewest data threads.
     pub(crate) fn of(workers: usize) -> Self {
         let mut cores = cores();
-        let cores = cores.get_or_insert_with(|| Cores {
-            ids: core_affinity::get_core_ids().unwrap_or_default(),
-            next: 0,
-            busy: 0,
-        });
-        let first = cores.next;
-        cores.next = first.wrapping_add(workers);
-        cores.busy += workers;
-        cores.publish();
-        Self { first, workers, ids: cores.ids.clone() }
+        let cores = cores.get_or_insert_with(cores_of_this_thread);
+        let mut place = || {
+            let (index, core) = cores.iter_mut().enumerate().min_by_key(|(_, core)| core.threads)?;
+            core.threads += 1;
+            Some((index, core.id))
+        };
+        let places = (0..workers).map_while(|_| place()).collect();
+        publish(cores);
+        Self { places }
     }
 
-    /// The core for a worker; `None` where the platform cannot say which cores there are.
+    /// The core for a worker.
     pub(crate) fn core(&self, worker: usize) -> Option<CoreId> {
-        let index = self.first.wrapping_add(worker).checked_rem(self.ids.len())?;
-        self.ids.get(index).copied()
+        self.places.get(worker).map(|(_, id)| *id)
     }
 }
 
 impl Drop for Placement {
     fn drop(&mut self) {
         if let Some(cores) = cores().as_mut() {
-            cores.busy -= self.workers;
-            cores.publish();
+            self.places.iter().for_each(|(index, _)| cores[*index].threads -= 1);
+            publish(cores);
         }
-    }
-}
-
-impl Cores {
-    fn publish(&self) {
-        may_spin_cell().set((self.busy <= self.ids.len()).into());
     }
 }

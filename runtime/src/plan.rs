@@ -5,13 +5,14 @@ mod upstream;
 pub use upstream::Upstream;
 pub(crate) use upstream::{Exchange, FromPort, FromSource, Gather, LateSplit, SinkMake, Then};
 
-use std::{any::Any, collections::HashMap, sync::Arc};
+use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
 
-use nacreous_channels::{published::Flag, spsc::Consumer};
+use nacreous_channels::spsc::Consumer;
 use nacreous_watermark::Cadence;
 
 use crate::{
-    downstream::{EdgeOut, Slot, edge},
+    control::Requests,
+    downstream::{EdgeOut, Slot, edge, edge_bytes},
     job::JobOptions,
     meter::Meter,
     task::Task,
@@ -21,7 +22,7 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) job: u64,
     pub(crate) workers: Vec<Vec<PlannedTask>>,
-    pub(crate) stop: Arc<Flag>,
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// A task and where it publishes its counts.
@@ -34,27 +35,57 @@ pub(crate) struct PlannedTask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PortId(pub(crate) usize);
 
+/// What the operators of a graph need to be told of the progress of event time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct WatermarkNeeds {
+    /// The watermarks that can make a difference to any operator.
+    pub(crate) cadence: Cadence,
+    /// Whether some operator waits for watermarks without caring which.
+    pub(crate) any: bool,
+}
+
+/// How many records a source reads at the most before it passes a watermark on to operators that wait for
+/// any. It is no multiple of a batch: where a watermark stands must not depend on that.
+const WATERMARK_EVERY: NonZero<usize> = NonZero::new(1_024).expect("not zero");
+
+/// The most memory that the edges of a job may need.
+pub(crate) const EDGE_BYTES_MAX: u64 = 4 << 30;
+
 /// A plan being put together.
 #[doc(hidden)]
 pub struct Assembly {
     plan: Plan,
     batch: usize,
-    /// The watermarks that can make a difference to any operator of the graph.
-    pub(crate) cadence: Cadence,
+    /// Memory that the edges so far would need, were they all full.
+    edge_bytes: u64,
+    needs: WatermarkNeeds,
     /// The consuming ends of the edges that lead out of each connected port: a `Vec<Consumer<Slot<T>>>`.
     ports: HashMap<PortId, Box<dyn Any>>,
     connected: Vec<PortId>,
 }
 
 impl Assembly {
-    pub(crate) fn new(job: u64, options: JobOptions, cadence: Cadence, connected: Vec<PortId>) -> Self {
+    pub(crate) fn new(job: u64, options: JobOptions, needs: WatermarkNeeds, connected: Vec<PortId>) -> Self {
         let workers = (0..options.workers).map(|_| Vec::new()).collect();
-        let plan = Plan { job, workers, stop: Arc::new(Flag::new()) };
-        Self { plan, batch: options.batch, cadence, ports: HashMap::new(), connected }
+        let plan = Plan { job, workers, requests: Arc::default() };
+        Self { plan, batch: options.batch, edge_bytes: 0, needs, ports: HashMap::new(), connected }
     }
 
-    pub(crate) fn finish(self) -> Plan {
-        self.plan
+    /// The plan, or the memory that its edges would need if that is too much.
+    pub(crate) fn finish(self) -> Result<Plan, u64> {
+        if self.edge_bytes > EDGE_BYTES_MAX { Err(self.edge_bytes) } else { Ok(self.plan) }
+    }
+
+    fn requests(&self) -> Arc<Requests> {
+        Arc::clone(&self.plan.requests)
+    }
+
+    fn cadence(&self) -> Cadence {
+        self.needs.cadence.clone()
+    }
+
+    fn watermark_every(&self) -> Option<NonZero<usize>> {
+        self.needs.any.then_some(WATERMARK_EVERY)
     }
 
     /// The worker that sources run on.
@@ -82,8 +113,10 @@ impl Assembly {
         self.plan.workers[worker].push(planned);
     }
 
-    fn edge<T>(&self) -> (EdgeOut<T>, Consumer<Slot<T>>) {
-        edge(self.batch)
+    fn edge<T>(&mut self) -> (EdgeOut<T>, Consumer<Slot<T>>) {
+        self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
+        // Beyond the limit the plan will be refused: it need not be allocated.
+        edge(if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch })
     }
 
     /// A new edge out of a port, if any stream begins there.

@@ -36,7 +36,8 @@ pub trait Sink<T>: Send + 'static {
     /// If they cannot be written. That fails the job.
     fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError>;
 
-    /// Makes everything taken so far visible to others. Called when the input runs dry, and at the end.
+    /// Makes everything taken so far visible to others. Called when the input runs dry, and at the end; also
+    /// after a write that panicked, for what came before it.
     ///
     /// # Errors
     /// If that cannot be done. That fails the job.

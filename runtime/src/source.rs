@@ -3,7 +3,7 @@
 mod csv;
 mod iter;
 
-pub use csv::{CsvError, CsvSource, RejectedRow, Row, RowError, open_text};
+pub use csv::{CsvError, CsvSource, FieldCount, RejectedRow, Row, RowError, open_text};
 pub(crate) use iter::IterSource;
 
 use crate::job::BoxError;
@@ -41,7 +41,10 @@ pub trait Source: Send + 'static {
     type Reject: Send + 'static;
 
     /// Puts records into `intake` until that says it has [`Enough`](Demand::Enough), or until there is
-    /// nothing to read at once. Never waits, and neither allocates nor locks in its steady state.
+    /// nothing to read at once. Neither waits nor locks nor allocates in its steady state; while it waits, its
+    /// thread does nothing else, and the job cannot be stopped.
+    ///
+    /// To go on after `Enough` is a bug, which fails the job.
     ///
     /// # Errors
     /// If the input cannot be read on. That fails the job; results already complete are still written.

@@ -33,27 +33,27 @@ pub struct SourceStream<S: Source> {
 /// if what they capture is.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct Stream<T, U> {
-    link: Link<U>,
+    carried: Carried<U>,
     records: PhantomData<fn() -> T>,
 }
 
 /// A stream whose records are grouped by a key.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct KeyedStream<K, T, U> {
-    link: Link<U>,
+    carried: Carried<U>,
     records: PhantomData<fn() -> (K, T)>,
 }
 
 /// A keyed stream cut into windows.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U> {
-    link: Link<U>,
+    carried: Carried<U>,
     windows: Sliding,
     records: PhantomData<fn() -> (K, T)>,
 }
 
 /// What all streams carry along.
-struct Link<U> {
+struct Carried<U> {
     up: U,
     root: Root,
     graph: Shared,
@@ -61,24 +61,25 @@ struct Link<U> {
     accountable: bool,
 }
 
-impl<U> Link<U> {
+impl<U> Carried<U> {
     /// The same, with something more upstream.
-    fn extend<V>(self, with: impl FnOnce(U) -> V) -> Link<V> {
-        Link { up: with(self.up), root: self.root, graph: self.graph, accountable: self.accountable }
+    fn extend<V>(self, with: impl FnOnce(U) -> V) -> Carried<V> {
+        Carried { up: with(self.up), root: self.root, graph: self.graph, accountable: self.accountable }
     }
 }
 
 /// The stream that begins at a side output.
 pub(crate) fn port_stream<T: Send + 'static>(graph: &Shared, port: PortId) -> Stream<T, FromPort<T>> {
     let up = FromPort { port, records: PhantomData };
-    let link = Link { up, root: Root::Port(port), graph: Rc::clone(graph), accountable: false };
-    Stream { link, records: PhantomData }
+    let carried = Carried { up, root: Root::Port(port), graph: Rc::clone(graph), accountable: false };
+    Stream { carried, records: PhantomData }
 }
 
 impl<S: Source> SourceStream<S> {
     /// Says when each record happened, and how far out of order they may come.
     ///
-    /// A record further behind the latest one than `disorder` allows is late for windows already closed.
+    /// A record further behind the latest one than `disorder` allows may find windows closed that it would have
+    /// belonged to; if it finds all of them closed, it is late.
     #[track_caller]
     pub fn event_time<F>(
         self,
@@ -91,7 +92,7 @@ impl<S: Source> SourceStream<S> {
         let time_name = OperatorName::here("event_time");
         let Self { source, name, root, rejects, graph } = self;
         let up = FromSource { source, name, rejects, time_of, time_name, disorder };
-        Stream { link: Link { up, root, graph, accountable: true }, records: PhantomData }
+        Stream { carried: Carried { up, root, graph, accountable: true }, records: PhantomData }
     }
 }
 
@@ -132,22 +133,24 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
         let keyed = self.then(KeyBy::new(key), OperatorName::here("key_by"));
-        KeyedStream { link: keyed.link.extend(|up| Exchange { up }), records: PhantomData }
+        KeyedStream { carried: keyed.carried.extend(|up| Exchange { up }), records: PhantomData }
     }
 
     /// Brings the stream together in one place and in order: of event time, then of `key`.
     ///
-    /// Each record is held back until the watermark has passed it. With a key that tells records of one
+    /// Each record is held back until the watermark has passed it; the watermark comes along wherever a window
+    /// closes, or else every 1,024 records. With a key that tells records of one
     /// time apart, the order is the same in every run, whatever the number of workers.
     #[track_caller]
     pub fn order_by<K, F>(self, key: F) -> Stream<T, impl Upstream<Out = T> + use<T, U, K, F>>
     where
-        T: Clone,
         K: Ord + 'static,
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
         let name = OperatorName::here("order_by");
-        let gathered = Stream { link: self.link.extend(|up| Gather { up }), records: PhantomData };
+        // Behind a window the watermarks that close windows will do.
+        self.carried.graph.borrow_mut().needs.any |= self.carried.accountable;
+        let gathered = Stream { carried: self.carried.extend(|up| Gather { up }), records: PhantomData };
         gathered.then(OrderBy::new(key), name)
     }
 
@@ -175,12 +178,15 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         O: Operator<T, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let accountable = self.link.accountable;
-        Stream { link: self.link.extend(|up| Then { up, operator, name, accountable }), records: PhantomData }
+        let accountable = self.carried.accountable;
+        Stream {
+            carried: self.carried.extend(|up| Then { up, operator, name, accountable }),
+            records: PhantomData,
+        }
     }
 
     fn end<S: Sink<T>>(self, sink: S, name: OperatorName) {
-        let Link { up, root, graph, accountable } = self.link;
+        let Carried { up, root, graph, accountable } = self.carried;
         let make = SinkMake::new(sink, name, accountable);
         graph.borrow_mut().end(root, move |plan| Gather { up }.assemble(make, plan));
     }
@@ -189,8 +195,8 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
 impl<K, T, U> KeyedStream<K, T, U> {
     /// Cuts the stream into windows of event time.
     pub fn window(self, windows: Sliding) -> WindowedStream<K, T, U> {
-        self.link.graph.borrow_mut().cadence.add(windows.ends());
-        WindowedStream { link: self.link, windows, records: PhantomData }
+        self.carried.graph.borrow_mut().needs.cadence.add(windows.ends());
+        WindowedStream { carried: self.carried, windows, records: PhantomData }
     }
 }
 
@@ -205,6 +211,9 @@ where
     /// A result leaves when the watermark passes the end of its window, one for each key with records in
     /// it. A record that finds all its windows closed is late. Late records are counted in the job's
     /// report whether or not the second stream is used.
+    ///
+    /// The stream of late records has no watermark before its end, since they are behind any: windows over
+    /// it, and `order_by`, bring their results when the job ends.
     #[track_caller]
     #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn aggregate<A>(
@@ -218,11 +227,12 @@ where
         A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
     {
         let name = OperatorName::here("aggregate");
-        let late = self.link.graph.borrow_mut().new_port();
-        let late_stream = port_stream(&self.link.graph, late);
-        let (windows, accountable) = (self.windows, self.link.accountable);
-        let mut link = self.link.extend(|up| LateSplit { up, windows, aggregate, late, name, accountable });
-        link.accountable = false;
-        (Stream { link, records: PhantomData }, late_stream)
+        let late = self.carried.graph.borrow_mut().new_port(name, self.carried.root);
+        let late_stream = port_stream(&self.carried.graph, late);
+        let (windows, accountable) = (self.windows, self.carried.accountable);
+        let mut carried =
+            self.carried.extend(|up| LateSplit { up, windows, aggregate, late, name, accountable });
+        carried.accountable = false;
+        (Stream { carried, records: PhantomData }, late_stream)
     }
 }

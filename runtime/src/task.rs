@@ -6,6 +6,8 @@ mod source;
 pub(crate) use edge::EdgeTask;
 pub(crate) use source::{SourceParts, SourceTask};
 
+use std::collections::VecDeque;
+
 use nacreous_operators::Step;
 use nacreous_watermark::Watermark;
 
@@ -20,8 +22,9 @@ pub(crate) trait Task: Send {
     /// Does a bounded amount of work.
     fn step(&mut self) -> Result<Progress, Halt>;
 
-    /// Hands on, as far as possible at once, what is complete; the task is dropped afterwards.
-    fn abandon(&mut self);
+    /// Takes no more input, but hands on what is complete, as far as that goes now. To be called again until
+    /// it is [`Progress::Finished`]; the task is dropped then.
+    fn leave(&mut self) -> Result<Progress, Halt>;
 
     /// What became of the records that came through here.
     fn counts(&self) -> Counts;
@@ -41,23 +44,24 @@ pub(crate) enum Progress {
 /// The downstream of a task together with what it still owes it.
 struct Outlet<D> {
     down: D,
-    /// A watermark that what follows has not fully dealt with yet.
-    owed: Option<Watermark>,
+    /// Watermarks that what follows has not fully dealt with yet, oldest first. Never more than a few: one
+    /// that a record brought about, one that was due, and the end.
+    owed: VecDeque<Watermark>,
     /// Set when no more input will be taken: what is left is to hand on everything, then to end so.
     ending: Option<Result<(), Failure>>,
 }
 
-/// What a task may do next.
+/// What a task does after it has settled what it owes.
 enum Next {
-    /// Take more input: there is room for what comes of it.
+    /// It takes more input: there is room for what comes of it.
     TakeInput,
-    /// Not now.
-    Wait(Progress),
+    /// It returns from its step with this.
+    Return(Progress),
 }
 
 impl<D> Outlet<D> {
     fn new(down: D) -> Self {
-        Self { down, owed: None, ending: None }
+        Self { down, owed: VecDeque::with_capacity(4), ending: None }
     }
 
     /// Makes room and pays what is owed, as far as that goes; to be called before taking input.
@@ -66,27 +70,36 @@ impl<D> Outlet<D> {
         D: Downstream<T>,
     {
         if self.down.flush(Extent::Full)? == Flushed::Blocked {
-            return Ok(Next::Wait(Progress::None));
+            return Ok(Next::Return(Progress::None));
         }
-        if let Some(watermark) = self.owed {
-            if self.down.watermark(watermark) == Step::More {
-                return Ok(Next::Wait(Progress::Made));
+        if let Some(watermark) = self.owed.front().copied() {
+            if self.down.watermark(watermark) == Step::Done {
+                self.owed.pop_front();
+                if watermark.is_end() {
+                    self.ending = Some(Ok(()));
+                }
             }
-            self.owed = None;
-            if watermark.is_end() {
-                self.ending = Some(Ok(()));
-            }
-            return Ok(Next::Wait(Progress::Made));
+            return Ok(Next::Return(Progress::Made));
         }
         if self.ending.is_none() {
             return Ok(Next::TakeInput);
         }
         if self.down.flush(Extent::All)? == Flushed::Blocked {
-            return Ok(Next::Wait(Progress::None));
+            return Ok(Next::Return(Progress::None));
         }
         match self.ending.take() {
             Some(Err(failure)) => Err(Halt::Failed(failure)),
-            _ => Ok(Next::Wait(Progress::Finished)),
+            _ => Ok(Next::Return(Progress::Finished)),
         }
+    }
+
+    fn leave<T>(&mut self) -> Result<Progress, Halt>
+    where
+        D: Downstream<T>,
+    {
+        Ok(match self.down.flush(Extent::Last)? {
+            Flushed::Clear => Progress::Finished,
+            Flushed::Blocked => Progress::None,
+        })
     }
 }

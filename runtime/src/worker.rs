@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
 };
@@ -31,97 +32,126 @@ pub(crate) struct Deployment {
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
     let Deployment { tasks, thread, core, watch, events } = deployment;
+    let _said_whatever_happens = ExitNotice(events.clone());
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
         let _ = core_affinity::set_for_current(core);
     }
-    let mut worker = Worker { thread, failure: None };
-    worker.run_tasks(tasks, &watch);
-    // The control thread is gone only if it panicked; there is nobody left to tell then.
-    let _ = events.send(Event::Exited(worker.failure));
+    let tasks = tasks.into_iter().map(|planned| Resident { planned, leaving: false }).collect();
+    Worker { thread, events }.run_tasks(tasks, &watch);
+}
+
+/// What was said with a panic. What it was said with is dropped, and may panic itself.
+pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
+    let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+    let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(panic))) {
+        mem::forget(another);
+    }
+    text.unwrap_or_else(|| "(a value that is no text)".to_owned())
+}
+
+/// Tells the control thread that the worker has ended, in whatever way.
+struct ExitNotice(mpsc::Sender<Event>);
+
+impl Drop for ExitNotice {
+    fn drop(&mut self) {
+        // The control thread is gone only if it panicked; there is nobody left to tell then.
+        let _ = self.0.send(Event::Exited);
+    }
 }
 
 struct Worker {
     thread: String,
-    /// The first thing that went wrong.
-    failure: Option<Failure>,
+    events: mpsc::Sender<Event>,
+}
+
+/// A task on its worker.
+struct Resident {
+    planned: PlannedTask,
+    /// It takes no more input, and stays only until what it has is handed on.
+    leaving: bool,
 }
 
 impl Worker {
-    fn run_tasks(&mut self, mut tasks: Vec<PlannedTask>, watch: &Watch) {
+    fn run_tasks(&mut self, mut tasks: Vec<Resident>, watch: &Watch) {
         let mut idle = Idle::default();
         while !tasks.is_empty() {
-            if watch.cancel.is_raised() {
-                tasks.drain(..).for_each(|task| self.retire(task));
+            if watch.requests.cancel.is_raised() {
+                tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
                 return;
             }
             let mut progress = Progress::None;
             let mut index = 0;
             while index < tasks.len() {
                 match self.step(&mut tasks[index]) {
-                    Some(Progress::Made) => progress = Progress::Made,
-                    Some(Progress::None) => {}
-                    Some(Progress::Finished) | None => {
+                    Progress::Finished => {
                         progress = Progress::Made;
                         let task = tasks.remove(index);
-                        self.retire(task);
-                        continue;
+                        self.let_go(task);
                     }
+                    Progress::Made => {
+                        progress = Progress::Made;
+                        index += 1;
+                    }
+                    Progress::None => index += 1,
                 }
-                index += 1;
             }
             match progress {
-                Progress::Made | Progress::Finished => idle.reset(),
                 Progress::None => idle.wait(may_spin()),
+                Progress::Made | Progress::Finished => idle.reset(),
             }
         }
     }
 
-    /// Runs a task once; `None` if it cannot go on.
-    fn step(&mut self, planned: &mut PlannedTask) -> Option<Progress> {
-        match catch_unwind(AssertUnwindSafe(|| planned.task.step())) {
-            Ok(Ok(progress)) => {
-                if progress != Progress::None {
-                    planned.meter.publish(&planned.task.counts());
-                }
-                Some(progress)
+    /// Runs a task once. One that cannot go on begins to leave.
+    fn step(&mut self, task: &mut Resident) -> Progress {
+        let Resident { planned: PlannedTask { task: body, meter }, leaving } = task;
+        let outcome = catch_unwind(AssertUnwindSafe(|| {
+            let progress = if *leaving { body.leave() } else { body.step() };
+            if !matches!(progress, Ok(Progress::None)) {
+                meter.publish(&body.counts());
             }
-            Ok(Err(Halt::Disconnected)) => None,
-            Ok(Err(Halt::Failed(failure))) => {
-                self.fail(failure);
-                None
-            }
-            Err(panic) => {
-                self.panicked(panic.as_ref());
-                None
-            }
+            progress
+        }));
+        match outcome {
+            Ok(Ok(progress)) => return progress,
+            Ok(Err(Halt::Disconnected)) => {}
+            Ok(Err(Halt::Failed(failure))) => self.fail(failure),
+            Err(panic) => self.panicked(panic),
         }
+        if mem::replace(leaving, true) { Progress::Finished } else { Progress::Made }
     }
 
-    /// Lets go of a task: whatever in it is complete is handed on, and its ends of the edges close.
-    fn retire(&mut self, planned: PlannedTask) {
+    /// Drops a task that has nothing left to do; its ends of the edges close.
+    fn let_go(&mut self, task: Resident) {
         let gone = catch_unwind(AssertUnwindSafe(|| {
-            let PlannedTask { mut task, meter } = planned;
-            task.abandon();
+            let PlannedTask { task, meter } = task.planned;
             meter.publish(&task.counts());
             drop(task);
         }));
         if let Err(panic) = gone {
-            self.panicked(panic.as_ref());
+            self.panicked(panic);
         }
     }
 
-    fn panicked(&mut self, panic: &(dyn Any + Send)) {
-        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
-        let text = text.or_else(|| panic.downcast_ref::<String>().cloned());
-        let message = text.unwrap_or_else(|| "(a value that is no text)".to_owned());
+    fn drop_after_a_last_try(&mut self, mut task: Resident) {
+        task.leaving = true;
+        // Whatever comes of it, the task goes.
+        let _ = self.step(&mut task);
+        self.let_go(task);
+    }
+
+    fn panicked(&self, panic: Box<dyn Any + Send>) {
+        let message = message_of(panic);
         self.fail(match take_culprit() {
             Some(operator) => Failure::Panicked { operator, message },
             None => Failure::Died { thread: self.thread.clone(), message },
         });
     }
 
-    fn fail(&mut self, failure: Failure) {
-        self.failure.get_or_insert(failure);
+    /// Says at once what went wrong: other parts of the job may have to be told.
+    fn fail(&self, failure: Failure) {
+        let _ = self.events.send(Event::Failed(failure));
     }
 }

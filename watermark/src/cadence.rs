@@ -1,6 +1,6 @@
 use crate::{Span, Timestamp, Watermark};
 
-/// The watermarks that can make a difference downstream: where a window closes, a timer fires.
+/// The watermarks that can make a difference downstream: those at which a window closes.
 ///
 /// A watermark that crosses none of these changes nothing, so a source need not pass it on; one that does
 /// cross must be passed on at that very record, whatever the size of a batch. That is what makes results

@@ -13,7 +13,7 @@ use nacreous_benches::{
 
 /// Ours against rivals: run alternately in one process, results checked, medians and ratios with spread.
 ///
-/// A ratio above 1 means ours is better, for latencies too.
+/// A ratio above 1 means ours is better.
 #[derive(Debug, Parser)]
 #[command(name = "scorecard")]
 struct Options {

@@ -3,7 +3,10 @@ use std::{collections::VecDeque, hash::Hash, mem};
 use nacreous_watermark::{Timestamp, Watermark};
 
 use super::{Sliding, TimeWindow, WindowResult, Windowed, sliding::SliceNumber};
-use crate::{Aggregate, Emit, KeyTable, Keyed, Operator, Record, SlotNumber, Step, Tally};
+use crate::{
+    Aggregate, Emit, Keyed, Operator, Record, Step, Tally,
+    key::{KeyTable, SlotNumber},
+};
 
 /// Aggregates the records of each key over windows of event time.
 ///

@@ -51,6 +51,7 @@ fn main() -> ExitCode {
 }
 
 fn run(options: &Options) -> Result<(), Failed> {
+    options.check()?;
     let read = Counted::default();
     let graph = flight_delays(options, read.clone())?;
     let report_to = match &options.report {
@@ -59,11 +60,14 @@ fn run(options: &Options) -> Result<(), Failed> {
     };
     interrupt_gently();
 
-    let job = graph.start(JobOptions { workers: options.workers, batch: options.batch })?;
+    let job = graph.start(options.job())?;
     let bar = progress::bar(&options.input);
+    let mut stopping = false;
     while !job.wait_timeout(progress::INTERVAL) {
-        if INTERRUPTED.load(Ordering::Relaxed) {
+        if INTERRUPTED.load(Ordering::Relaxed) && !stopping {
+            stopping = true;
             job.stop();
+            bar.suspend(output::stopping);
         }
         bar.set_position(read.bytes_read());
     }
@@ -73,7 +77,7 @@ fn run(options: &Options) -> Result<(), Failed> {
         Ok(report) => (report, None),
         Err(error) => (*error.report, Some(error.failure)),
     };
-    output::summary(&report, INTERRUPTED.load(Ordering::Relaxed));
+    output::summary(&report);
     if let Some((path, file)) = report_to {
         output::report(path, file, &report)?;
     }

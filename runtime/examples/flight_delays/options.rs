@@ -1,6 +1,13 @@
 //! The command line, and how the program ends when something is wrong.
 
-use std::{error::Error, path::PathBuf, process::ExitCode, str::FromStr, time::Duration};
+use std::{
+    error::Error,
+    fs, io,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    str::FromStr,
+    time::Duration,
+};
 
 use clap::{Parser, error::ErrorKind};
 use nacreous::{
@@ -12,6 +19,7 @@ use nacreous::{
 use super::{
     COLUMNS, Delay, Flight,
     flight::By,
+    output::STANDARD_OUTPUT,
     progress::{Counted, open},
 };
 
@@ -96,6 +104,31 @@ impl FromStr for Span {
 }
 
 impl Options {
+    /// How the job is to be run.
+    pub(crate) fn job(&self) -> JobOptions {
+        JobOptions { workers: self.workers, batch: self.batch }
+    }
+
+    /// Refuses what can be known to be wrong before any file is touched.
+    pub(crate) fn check(&self) -> Result<(), Failed> {
+        self.job().check()?;
+        let mut files = vec![("--input", identity(&self.input))];
+        let outputs = [
+            ("--output", &self.output),
+            ("--late", &self.late),
+            ("--rejected", &self.rejected),
+            ("--report", &self.report),
+        ];
+        for (option, path) in outputs {
+            let Some(file) = path.as_deref().map(identity) else { continue };
+            if let Some((other, _)) = files.iter().find(|(_, seen)| file.is_some() && *seen == file) {
+                return Err(Failed::usage(format!("{option} and {other} are the same file")));
+            }
+            files.push((option, file));
+        }
+        Ok(())
+    }
+
     /// Reads the command line. Prints the help and ends the program if that was asked for.
     pub(crate) fn from_command_line() -> Result<Self, Failed> {
         Self::try_parse().map_err(|error| match error.kind() {
@@ -109,10 +142,18 @@ impl Options {
     pub(crate) fn source(
         &self,
         read: Counted,
-    ) -> Result<CsvSource<Box<dyn std::io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed>
-    {
+    ) -> Result<CsvSource<Box<dyn io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed> {
         let name = self.input.display().to_string();
         Ok(CsvSource::new(name, open(&self.input, read)?, &COLUMNS, Flight::parse as _)?)
+    }
+}
+
+/// What tells a file from others; nothing for what may well be shared, such as a terminal.
+fn identity(path: &Path) -> Option<PathBuf> {
+    match fs::metadata(path) {
+        Ok(metadata) if !metadata.is_file() => None,
+        Ok(_) => fs::canonicalize(path).ok(),
+        Err(_) => Some(path.to_owned()),
     }
 }
 
@@ -123,30 +164,30 @@ fn one_line(message: &str) -> String {
     format!("{} (--help lists the options)", text.trim_start_matches("error: "))
 }
 
-/// Why the program ends early: one line, and the status it ends with.
+/// Why the program ends early: a line that says so, and the status it ends with.
 #[derive(Debug)]
 pub(crate) struct Failed {
-    message: String,
+    /// None where a reader of the results has simply had enough, as `head` has.
+    message: Option<String>,
     /// 2 where the command line is wrong, 1 where the world is.
     status: u8,
 }
 
 impl Failed {
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: 2 }
+        Self { message: Some(message.into()), status: 2 }
     }
 
     pub(crate) fn io(message: impl Into<String>) -> Self {
-        Self { message: message.into(), status: 1 }
+        Self { message: Some(message.into()), status: 1 }
     }
 
-    /// Says it on standard error; silent where a reader of the output has simply had enough.
+    /// Says it on standard error.
     #[expect(clippy::print_stderr, reason = "this is where a program speaks")]
     pub(crate) fn report(self) -> ExitCode {
-        if self.message.is_empty() {
-            return ExitCode::SUCCESS;
+        if let Some(message) = self.message {
+            eprintln!("flight_delays: {}", message.replace('\n', " "));
         }
-        eprintln!("flight_delays: {}", self.message.replace('\n', " "));
         ExitCode::from(self.status)
     }
 }
@@ -172,7 +213,9 @@ impl From<CsvError> for Failed {
 impl From<GraphError> for Failed {
     fn from(error: GraphError) -> Self {
         match error {
-            GraphError::Workers { .. } | GraphError::Batch { .. } => Self::usage(error.to_string()),
+            GraphError::Workers { .. } | GraphError::Batch { .. } | GraphError::Memory { .. } => {
+                Self::usage(error.to_string())
+            }
             _ => Self::io(error.to_string()),
         }
     }
@@ -182,14 +225,15 @@ impl From<Failure> for Failed {
     fn from(failure: Failure) -> Self {
         match &failure {
             Failure::Source { error, .. } => Self::io(error.to_string()),
-            Failure::Sink { error, .. } if closed_pipe(&**error) => Self::io(""),
+            Failure::Sink { error, .. } if nobody_reads(&**error) => Self { message: None, status: 0 },
             Failure::Sink { error, .. } => Self::io(error.to_string()),
             _ => Self::io(failure.to_string()),
         }
     }
 }
 
-/// Whether whoever read the output went away, as `head` does.
-fn closed_pipe(error: &(dyn Error + Send + Sync + 'static)) -> bool {
-    error.downcast_ref().is_some_and(|error: &WriteError| error.kind() == std::io::ErrorKind::BrokenPipe)
+/// Whether whoever read standard output went away.
+fn nobody_reads(error: &(dyn Error + Send + Sync + 'static)) -> bool {
+    let error = error.downcast_ref::<WriteError>();
+    error.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe && error.target() == STANDARD_OUTPUT)
 }

@@ -20,13 +20,16 @@ use super::{
     options::{Failed, Format, Options},
 };
 
+/// What errors call the results' destination where no file is named.
+pub(crate) const STANDARD_OUTPUT: &str = "standard output";
+
 type Delays = WindowResult<Key, Stats>;
 
 /// The sink for results, as the options want it.
 pub(crate) fn results(options: &Options) -> Result<impl Sink<Delays> + use<>, Failed> {
     let (target, writer): (_, Box<dyn Write + Send>) = match &options.output {
         Some(path) => (path.display().to_string(), Box::new(create(path)?)),
-        None => ("standard output".to_owned(), Box::new(io::stdout())),
+        None => (STANDARD_OUTPUT.to_owned(), Box::new(io::stdout())),
     };
     let (header, row): (_, fn(&mut Vec<u8>, &Record<Delays>)) = match options.format {
         Format::Csv => (CSV_HEADER.to_owned(), csv_row),
@@ -91,11 +94,17 @@ pub(crate) fn report(path: &Path, mut file: File, report: &JobReport) -> Result<
     file.write_all(&text).map_err(|error| cannot_write(path, &error))
 }
 
+/// Says on standard error that an interrupt was noticed.
+#[expect(clippy::print_stderr, reason = "this is where a program speaks")]
+pub(crate) fn stopping() {
+    eprintln!("interrupted: working off what has been read; interrupt again to end at once");
+}
+
 /// Says on standard error what became of the records.
 #[expect(clippy::print_stderr, reason = "this is where a program speaks")]
-pub(crate) fn summary(report: &JobReport, interrupted: bool) {
+pub(crate) fn summary(report: &JobReport) {
     eprintln!(
-        "{} records in {:.3} s ({:.2} M records/s): {} on time, {} late, {} rejected; {} results, {} missed windows{}",
+        "{} records in {:.3} s ({:.2} M records/s): {} on time, {} late, {} rejected; {} results, {} missed windows",
         report.records_in,
         report.elapsed.as_secs_f64(),
         report.records_per_s() / 1e6,
@@ -104,7 +113,6 @@ pub(crate) fn summary(report: &JobReport, interrupted: bool) {
         report.records_rejected,
         report.results,
         report.missed_windows,
-        if interrupted { "; interrupted, the rest of the input was not read" } else { "" },
     );
 }
 

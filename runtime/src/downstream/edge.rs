@@ -5,7 +5,7 @@ use nacreous_channels::spsc::{self, Consumer, Producer};
 use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, Extent, Flushed, Halt};
+use super::{Downstream, Extent, Flushed, Halt, both};
 use crate::meter::Counts;
 
 /// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
@@ -20,6 +20,13 @@ pub(crate) fn edge<T>(batch: usize) -> (EdgeOut<T>, Consumer<Slot<T>>) {
     let new = || CachePadded::new(Batch::new(batch));
     let (producer, consumer) = spsc::ring(SLOTS, new);
     (EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN }, consumer)
+}
+
+/// The memory for records in an edge whose batches count as full at `batch` records.
+pub(crate) fn edge_bytes<T>(batch: usize) -> u64 {
+    /// The open batch and the stuck one.
+    const OUTSIDE_THE_RING: usize = 2;
+    ((SLOTS + OUTSIDE_THE_RING) * batch) as u64 * size_of::<Record<T>>() as u64
 }
 
 /// The producing end of an edge: gathers records into a batch and hands it on when it is full.
@@ -91,12 +98,12 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
             return Ok(Flushed::Clear);
         }
         if self.producer.is_closed() {
-            return Err(Halt::Disconnected);
+            return if extent == Extent::Last { Ok(Flushed::Clear) } else { Err(Halt::Disconnected) };
         }
         if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
             return Ok(Flushed::Blocked);
         }
-        let due = self.open.is_full() || (extent == Extent::All && !self.open.is_empty());
+        let due = self.open.is_full() || (extent != Extent::Full && !self.open.is_empty());
         Ok(if due && !self.hand_on() { Flushed::Blocked } else { Flushed::Clear })
     }
 
@@ -119,7 +126,10 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     // HOT(route.record)
     #[inline]
     fn record(&mut self, record: Record<Keyed<K, T>>) {
-        let lane = lane_of(hash_key(&record.value.key), self.lanes.len());
+        let lane = match self.lanes.len() {
+            1 => 0,
+            lanes => lane_of(hash_key(&record.value.key), lanes),
+        };
         self.lanes[lane].record(record);
     }
 
@@ -137,7 +147,7 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        self.lanes.iter_mut().try_fold(Flushed::Clear, |all, lane| Ok(lane.flush(extent)?.and(all)))
+        self.lanes.iter_mut().fold(Ok(Flushed::Clear), |all, lane| both(all, lane.flush(extent)))
     }
 
     fn count(&self, _: &mut Counts) {}

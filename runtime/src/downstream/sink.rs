@@ -3,7 +3,7 @@ use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt};
 use crate::{
-    job::Failure,
+    job::{BoxError, Failure},
     meter::Counts,
     operator_name::{Blame, OperatorName},
     sink::Sink,
@@ -22,6 +22,8 @@ pub(crate) struct SinkEnd<T, S> {
     written: u64,
     /// Whether the sink may hold something back: a header from the beginning, then what was written to it.
     dirty: bool,
+    /// It has returned an error or panicked.
+    failed: bool,
 }
 
 impl<T, S> SinkEnd<T, S> {
@@ -34,7 +36,37 @@ impl<T, S> SinkEnd<T, S> {
             accountable,
             written: 0,
             dirty: true,
+            failed: false,
         }
+    }
+}
+
+impl<T, S: Sink<T>> SinkEnd<T, S> {
+    fn write(&mut self) -> Result<(), Halt> {
+        if self.failed {
+            self.open.clear();
+            return Ok(());
+        }
+        self.dirty = true;
+        // Stays so if the sink panics: it is not asked to write again, only to flush what came before.
+        self.failed = true;
+        let count = self.open.len() as u64;
+        let mut records = self.open.drain(..);
+        let blame = Blame::on(&self.name);
+        let written = self.sink.write(&mut records);
+        blame.lift();
+        drop(records);
+        self.failed = false;
+        self.written += count;
+        self.check(written)
+    }
+
+    /// A sink that has failed is not called again.
+    fn check(&mut self, outcome: Result<(), BoxError>) -> Result<(), Halt> {
+        outcome.map_err(|error| {
+            (self.failed, self.dirty) = (true, false);
+            Halt::Failed(Failure::Sink { operator: self.name, error })
+        })
     }
 }
 
@@ -54,22 +86,15 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        let failed = |error| Halt::Failed(Failure::Sink { operator: self.name, error });
-        if self.open.len() >= self.full_at || (extent == Extent::All && !self.open.is_empty()) {
-            self.written += self.open.len() as u64;
-            self.dirty = true;
-            let mut records = self.open.drain(..);
-            let blame = Blame::on(&self.name);
-            let written = self.sink.write(&mut records);
-            blame.lift();
-            written.map_err(failed)?;
+        if self.open.len() >= self.full_at || (extent != Extent::Full && !self.open.is_empty()) {
+            self.write()?;
         }
-        if extent == Extent::All && self.dirty {
+        if extent != Extent::Full && self.dirty {
             self.dirty = false;
             let blame = Blame::on(&self.name);
             let flushed = self.sink.flush();
             blame.lift();
-            flushed.map_err(failed)?;
+            self.check(flushed)?;
         }
         Ok(Flushed::Clear)
     }

@@ -4,7 +4,7 @@
 //! follows it. So a stream waits until its sink is known, and is then assembled backwards: each stage hands
 //! the stage before it a [`Make`], which makes what follows as often as there are parallel instances.
 
-use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc, sync::Arc};
+use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
 
 use nacreous_channels::spsc::Consumer;
 use nacreous_operators::{Aggregate, Keyed, Operator, Sliding, WindowFold, WindowResult};
@@ -77,9 +77,10 @@ where
             time_of: self.time_of,
             time_name: self.time_name,
             disorder: self.disorder,
-            cadence: plan.cadence.clone(),
+            cadence: plan.cadence(),
+            watermark_every: plan.watermark_every(),
             quantum: plan.batch(),
-            stop: Arc::clone(&plan.plan.stop),
+            requests: plan.requests(),
         };
         plan.add(worker, SourceTask::new(parts, down));
     }

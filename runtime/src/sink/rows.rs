@@ -18,6 +18,8 @@ pub struct RowSink<W, F> {
     format: F,
     /// Rows not yet written.
     rows: Vec<u8>,
+    /// How much of that is whole rows: all of it, unless `format` has panicked in the middle of one.
+    whole: usize,
 }
 
 /// How much is gathered before it is written. There is memory for twice as much, for the last row to fit.
@@ -25,10 +27,10 @@ const WRITE_BYTES: usize = 1 << 16;
 
 /// What a [`RowSink`] writes to did not take it.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot write {target}: {source}")]
+#[error("cannot write {target}: {error}")]
 pub struct WriteError {
     target: String,
-    source: io::Error,
+    error: io::Error,
 }
 
 impl WriteError {
@@ -39,7 +41,7 @@ impl WriteError {
 
     /// What the operating system said.
     pub fn kind(&self) -> io::ErrorKind {
-        self.source.kind()
+        self.error.kind()
     }
 }
 
@@ -47,20 +49,22 @@ impl<W: Write, F> RowSink<W, F> {
     /// A sink that writes to `writer`, named `target` in errors. `format` appends one row, line end
     /// included, for the record it is given.
     pub fn new(target: impl Into<String>, writer: W, format: F) -> Self {
-        Self { target: target.into(), writer, format, rows: Vec::with_capacity(2 * WRITE_BYTES) }
+        Self { target: target.into(), writer, format, rows: Vec::with_capacity(2 * WRITE_BYTES), whole: 0 }
     }
 
     /// A row to stand before all others, such as a header.
     #[must_use]
     pub fn with_header(mut self, header: &str) -> Self {
         self.rows.extend_from_slice(header.as_bytes());
+        self.whole = self.rows.len();
         self
     }
 
     fn write_rows(&mut self) -> Result<(), WriteError> {
-        let written = self.writer.write_all(&self.rows);
+        let written = self.writer.write_all(&self.rows[..self.whole]);
         self.rows.clear();
-        written.map_err(|source| WriteError { target: self.target.clone(), source })
+        self.whole = 0;
+        written.map_err(|error| WriteError { target: self.target.clone(), error })
     }
 }
 
@@ -72,6 +76,7 @@ where
     fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
         for record in records {
             (self.format)(&mut self.rows, &record);
+            self.whole = self.rows.len();
             if self.rows.len() >= WRITE_BYTES {
                 self.write_rows()?;
             }
@@ -81,7 +86,7 @@ where
 
     fn flush(&mut self) -> Result<(), BoxError> {
         self.write_rows()?;
-        self.writer.flush().map_err(|source| WriteError { target: self.target.clone(), source })?;
+        self.writer.flush().map_err(|error| WriteError { target: self.target.clone(), error })?;
         Ok(())
     }
 }

@@ -5,13 +5,13 @@ mod lines;
 use std::{
     fmt,
     fs::File,
-    io::{self, Read},
+    io::{self, BufRead, BufReader, Read},
     path::Path,
     str::{self, FromStr},
 };
 
 use csv_core::{ReadRecordResult, Terminator};
-use flate2::read::MultiGzDecoder;
+use flate2::bufread::MultiGzDecoder;
 
 use self::lines::{Line, Lines};
 use super::{Demand, Intake, Readiness, Source};
@@ -23,6 +23,8 @@ use crate::job::BoxError;
 /// rest of the file; quoted fields may hold commas and doubled quotes, but no line breaks. Blank lines are
 /// skipped. A row that does not have the header's number of fields, or that the function refuses, goes to
 /// the rejected output with its line number and the reason; the rest goes on. Lines are at most 1 MiB long.
+///
+/// What has been read is passed on before more is waited for: rows that trickle in come out one by one.
 ///
 /// # Cost
 /// No allocation for a good row: line and field buffers are reused. A bad one allocates its reason.
@@ -59,7 +61,7 @@ pub enum RowError {
     FieldCount {
         /// Fields in the header.
         expected: usize,
-        /// Fields in the row; many more are not counted further than one too many.
+        /// Fields in the row.
         found: FieldCount,
     },
     /// A quoted field is not closed on its line.
@@ -92,7 +94,7 @@ pub enum RowError {
 pub enum FieldCount {
     /// This many.
     Exactly(usize),
-    /// This many at least.
+    /// This many at least: far too many are not counted to the last.
     AtLeast(usize),
 }
 
@@ -110,12 +112,12 @@ impl fmt::Display for FieldCount {
 #[non_exhaustive]
 pub enum CsvError {
     /// The input cannot be opened or read.
-    #[error("cannot read {input}: {source}")]
+    #[error("cannot read {input}: {error}")]
     Read {
         /// The input, as its user named it.
         input: String,
         /// What the operating system or the decompressor said.
-        source: io::Error,
+        error: io::Error,
     },
     /// The input is empty, where a header should be.
     #[error("cannot read {input}: it is empty; expected a header line that names the columns")]
@@ -143,24 +145,31 @@ pub enum CsvError {
     },
 }
 
-/// Opens a text file; one that ends in `.gz` or begins like gzip is decompressed while it is read.
+/// How a gzip file begins.
+const GZIP_MAGIC: [u8; 2] = [0x1F, 0x8B];
+/// How much of a file is read at once.
+const FILE_BYTES: usize = 1 << 16;
+
+/// Opens a text file; one whose name ends in `.gz`, or that begins as gzip does, is decompressed while it is
+/// read.
 ///
 /// `wrap` is given the raw file first: to count what was read, say; the identity will do.
 ///
 /// # Errors
-/// If it cannot be opened or is a directory.
+/// If it cannot be opened or read, or is a directory.
 pub fn open_text<R: Read + Send + 'static>(
     path: &Path,
     wrap: impl FnOnce(File) -> R,
 ) -> Result<Box<dyn Read + Send>, CsvError> {
-    let failed = |source| CsvError::Read { input: path.display().to_string(), source };
+    let failed = |error| CsvError::Read { input: path.display().to_string(), error };
     let file = File::open(path).map_err(failed)?;
     if file.metadata().map_err(failed)?.is_dir() {
         return Err(failed(io::ErrorKind::IsADirectory.into()));
     }
-    let file = wrap(file);
+    let mut file = BufReader::with_capacity(FILE_BYTES, wrap(file));
     let named_gzip = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("gz"));
-    Ok(if named_gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
+    let gzip = named_gzip || file.fill_buf().map_err(failed)?.starts_with(&GZIP_MAGIC);
+    Ok(if gzip { Box::new(MultiGzDecoder::new(file)) } else { Box::new(file) })
 }
 
 impl<R: Read, F> CsvSource<R, F> {
@@ -173,11 +182,12 @@ impl<R: Read, F> CsvSource<R, F> {
         let input = input.into();
         let mut lines = Lines::new(reader);
         let mut fields = Fields::new();
+        while lines.next_is_blank().map_err(|error| CsvError::Read { input: input.clone(), error })? {}
         let header = match lines.next() {
             Ok(Some(Line::Text(text))) => fields.split(text, None).map(|()| fields.to_strings()),
             Ok(Some(Line::TooLong)) => Err(RowError::TooLong),
             Ok(None) => return Err(CsvError::NoHeader { input }),
-            Err(source) => return Err(CsvError::Read { input, source }),
+            Err(error) => return Err(CsvError::Read { input, error }),
         };
         let header = match header {
             Ok(header) => header,
@@ -186,7 +196,8 @@ impl<R: Read, F> CsvSource<R, F> {
         let find = |column: &&str| match header.iter().position(|name| name == column) {
             Some(at) => Ok(Column { name: (*column).to_owned(), at }),
             None => {
-                let (input, column, found) = (input.clone(), (*column).to_owned(), header.join(", "));
+                let (input, column) = (input.clone(), (*column).to_owned());
+                let found = shown(&header.join(", "), HEADER_SHOWN_CHARS);
                 Err(CsvError::NoColumn { input, column, found })
             }
         };
@@ -208,14 +219,19 @@ where
     // HOT(source.csv)
     fn poll(&mut self, intake: &mut impl Intake<T, RejectedRow>) -> Result<Readiness, BoxError> {
         let expected = self.fields.expected;
+        let mut taken = false;
         loop {
+            if taken && !self.lines.has_line() {
+                // The next line may be long in coming: let what has been taken go on its way first.
+                return Ok(Readiness::Pending);
+            }
             let line = match self.lines.next() {
                 Ok(Some(line)) => line,
                 Ok(None) => return Ok(Readiness::Ended),
-                Err(source) => return Err(CsvError::Read { input: self.input.clone(), source }.into()),
+                Err(error) => return Err(CsvError::Read { input: self.input.clone(), error }.into()),
             };
             let value = match line {
-                Line::Text(text) if text.iter().all(u8::is_ascii_whitespace) => continue,
+                Line::Text(text) if text.trim_ascii().is_empty() => continue,
                 Line::Text(text) => self.fields.split(text, Some(expected)).and_then(|()| {
                     let number = self.lines.number();
                     (self.parse)(&Row { line: number, fields: &self.fields, columns: &self.columns })
@@ -229,6 +245,7 @@ where
             if demand == Demand::Enough {
                 return Ok(Readiness::Ready);
             }
+            taken = true;
         }
     }
 }
@@ -278,16 +295,25 @@ impl<'a> Row<'a> {
     /// If fewer columns were asked for.
     #[cold]
     pub fn refuse(&self, column: usize, problem: impl fmt::Display) -> RowError {
-        /// Enough to recognise a value by.
-        const SHOWN_CHARS: usize = 40;
         let Column { name, at } = &self.columns[column];
-        let text = String::from_utf8_lossy(self.fields.get(*at));
-        let mut value: String = text.chars().take(SHOWN_CHARS).collect();
-        if value.len() < text.len() {
-            value.push('…');
-        }
+        let value = shown(&String::from_utf8_lossy(self.fields.get(*at)), VALUE_SHOWN_CHARS);
         RowError::Field { column: name.clone(), value, problem: problem.to_string() }
     }
+}
+
+/// Enough to recognise a value by.
+const VALUE_SHOWN_CHARS: usize = 40;
+/// Enough to recognise a header by.
+const HEADER_SHOWN_CHARS: usize = 200;
+
+/// Text as it can be shown in a message: what cannot be printed is escaped, and what is too long cut off.
+fn shown(text: &str, chars_max: usize) -> String {
+    let escape = |c: char| c.is_control().then(|| c.escape_default().to_string()).unwrap_or(c.into());
+    let mut shown: String = text.chars().take(chars_max).map(escape).collect();
+    if text.chars().nth(chars_max).is_some() {
+        shown.push('…');
+    }
+    shown
 }
 
 /// The fields of one line, unquoted, in memory that is reused.

@@ -32,7 +32,7 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
     fn step(&mut self) -> Result<Progress, Halt> {
         match self.outlet.settle()? {
             Next::TakeInput => {}
-            Next::Wait(progress) => return Ok(progress),
+            Next::Return(progress) => return Ok(progress),
         }
         match self.lanes.poll() {
             Poll::Slot(lane, batch) => {
@@ -42,7 +42,7 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                 }
                 self.lanes.release(lane);
                 if let Some(signal) = signal {
-                    self.outlet.owed = self.valve.advance(lane, signal.watermark());
+                    self.outlet.owed.extend(self.valve.advance(lane, signal.watermark()));
                 }
                 Ok(Progress::Made)
             }
@@ -63,8 +63,8 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
         }
     }
 
-    fn abandon(&mut self) {
-        let _ = self.outlet.down.flush(Extent::All);
+    fn leave(&mut self) -> Result<Progress, Halt> {
+        self.outlet.leave()
     }
 
     fn counts(&self) -> Counts {

@@ -1,11 +1,11 @@
-use std::sync::Arc;
+use std::{num::NonZero, sync::Arc};
 
-use nacreous_channels::published::Flag;
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
 use super::{Next, Outlet, Progress, Task};
 use crate::{
+    control::Requests,
     downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
     job::Failure,
     meter::Counts,
@@ -22,10 +22,11 @@ pub(crate) struct SourceParts<S: Source, F> {
     pub(crate) time_name: OperatorName,
     pub(crate) disorder: BoundedDisorder,
     pub(crate) cadence: Cadence,
+    /// Pass the watermark on also after this many records, wherever it stands.
+    pub(crate) watermark_every: Option<NonZero<usize>>,
     /// How many records to take a step.
     pub(crate) quantum: usize,
-    /// Raised when the source is to stop as if its input had ended.
-    pub(crate) stop: Arc<Flag>,
+    pub(crate) requests: Arc<Requests>,
 }
 
 /// A task at the head of a stream: reads a source, gives each record its event time, makes watermarks.
@@ -33,7 +34,10 @@ pub(crate) struct SourceTask<S: Source, F, D> {
     source: S,
     name: OperatorName,
     quantum: usize,
-    stop: Arc<Flag>,
+    requests: Arc<Requests>,
+    watermark_every: Option<NonZero<usize>>,
+    /// How many records to take before the watermark is due to be passed on.
+    until_due: usize,
     inlet: Inlet<S::Reject, F, D>,
 }
 
@@ -48,7 +52,9 @@ struct Inlet<R, F, D> {
     next_edge: Watermark,
     /// No record before this time can bring the watermark there.
     edge_at: Timestamp,
-    /// How many more records to take in this step. What was taken is counted from it, once a step.
+    /// How many records this step may take, and how many of those are left. What was taken is counted from
+    /// the two, once a step.
+    allowed: usize,
     room: usize,
     records_in: u64,
     rejected: u64,
@@ -67,12 +73,21 @@ impl<S: Source, F, D> SourceTask<S, F, D> {
             cadence: parts.cadence,
             next_edge,
             edge_at,
+            allowed: 0,
             room: 0,
             records_in: 0,
             rejected: 0,
             outlet: Outlet::new(down),
         };
-        Self { source: parts.source, name: parts.name, quantum: parts.quantum, stop: parts.stop, inlet }
+        Self {
+            source: parts.source,
+            name: parts.name,
+            quantum: parts.quantum,
+            requests: parts.requests,
+            watermark_every: parts.watermark_every,
+            until_due: parts.watermark_every.map_or(0, NonZero::get),
+            inlet,
+        }
     }
 }
 
@@ -86,13 +101,13 @@ where
     // HOT(source.accept)
     #[inline(always)]
     fn accept(&mut self, value: T) -> Demand {
+        let demand = self.take_one();
         let blame = Blame::on(&self.time_name);
         let time = (self.time_of)(&value);
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
         self.disorder.observe(time);
-        let demand = self.demand();
         if time >= self.edge_at && !self.pass_edge::<T>() {
             return Demand::Enough;
         }
@@ -100,12 +115,13 @@ where
     }
 
     fn reject(&mut self, reject: R) -> Demand {
+        let demand = self.take_one();
         self.rejected += 1;
         if let Some(rejects) = &mut self.rejects {
             // A row that could not be read has no event time.
             rejects.record(Record { time: Timestamp::MIN, value: reject });
         }
-        self.demand()
+        demand
     }
 }
 
@@ -125,22 +141,109 @@ impl<R: Send, F, D> Inlet<R, F, D> {
         self.next_edge = self.cadence.next_after(watermark);
         self.edge_at = self.disorder.time_reaching(self.next_edge);
         if self.outlet.down.watermark(watermark) == Step::More {
-            self.outlet.owed = Some(watermark);
-            return false;
+            self.outlet.owed.push_back(watermark);
         }
-        self.outlet.down.has_room()
+        let go_on = self.outlet.owed.is_empty() && self.outlet.down.has_room();
+        if !go_on {
+            self.count_taken();
+        }
+        go_on
     }
 
     /// One record less to take in this step.
     #[inline(always)]
-    fn demand(&mut self) -> Demand {
-        self.room = self.room.wrapping_sub(1);
+    fn take_one(&mut self) -> Demand {
+        self.room = self.room.checked_sub(1).expect("a source returns when it is told that it is enough");
         if self.room == 0 { Demand::Enough } else { Demand::More }
     }
 
-    /// Hands on the rejects; false if there is no room for more.
+    /// Allows so many records to be taken.
+    fn allow(&mut self, records: usize) {
+        (self.allowed, self.room) = (records, records);
+    }
+
+    /// Adds up what was taken of what was allowed; nothing is allowed from here on.
+    fn count_taken(&mut self) {
+        self.records_in += self.taken();
+        self.allow(0);
+    }
+
+    /// Records taken and not yet added up.
+    fn taken(&self) -> u64 {
+        (self.allowed - self.room) as u64
+    }
+
     fn flush_rejects(&mut self, extent: Extent) -> Result<Flushed, Halt> {
         self.rejects.as_mut().map_or(Ok(Flushed::Clear), |rejects| rejects.flush(extent))
+    }
+
+    /// The source has nothing more to read: the end follows what is owed already.
+    fn end(&mut self) {
+        if let Some(rejects) = &mut self.rejects {
+            // An edge is done with a watermark at once.
+            let _ = rejects.watermark(Watermark::END);
+        }
+        self.outlet.owed.push_back(Watermark::END);
+    }
+}
+
+impl<S, F, D> SourceTask<S, F, D>
+where
+    S: Source,
+    F: FnMut(&S::Item) -> Timestamp + Send,
+    D: Downstream<S::Item>,
+{
+    fn take_input(&mut self) -> Result<Progress, Halt> {
+        let inlet = &mut self.inlet;
+        if self.requests.fail.is_raised() {
+            inlet.outlet.ending = Some(Ok(()));
+            return Ok(Progress::Made);
+        }
+        if self.requests.stop.is_raised() {
+            inlet.end();
+            return Ok(Progress::Made);
+        }
+        let before = inlet.records_in;
+        inlet.allow(if self.watermark_every.is_some() {
+            self.quantum.min(self.until_due)
+        } else {
+            self.quantum
+        });
+        let blame = Blame::on(&self.name);
+        let readiness = self.source.poll(inlet);
+        blame.lift();
+        inlet.count_taken();
+        let taken = inlet.records_in - before;
+        self.pass_due_watermark(taken);
+
+        let inlet = &mut self.inlet;
+        match readiness {
+            Ok(Readiness::Ready) => Ok(Progress::Made),
+            Ok(Readiness::Pending) => {
+                let _ = inlet.outlet.down.flush(Extent::All)?;
+                let _ = inlet.flush_rejects(Extent::All)?;
+                Ok(if taken == 0 { Progress::None } else { Progress::Made })
+            }
+            Ok(Readiness::Ended) => {
+                inlet.end();
+                Ok(Progress::Made)
+            }
+            Err(error) => {
+                inlet.outlet.ending = Some(Err(Failure::Source { operator: self.name, error }));
+                Ok(Progress::Made)
+            }
+        }
+    }
+
+    /// Owes the watermark that is due after every so many records, counted from the first: not by batch or by
+    /// time, so that it stands at the same records in every run.
+    fn pass_due_watermark(&mut self, taken: u64) {
+        let Some(every) = self.watermark_every else { return };
+        self.until_due -= usize::try_from(taken).expect("no more was taken than was allowed");
+        if self.until_due == 0 {
+            self.until_due = every.get();
+            self.inlet.outlet.owed.push_back(self.inlet.disorder.watermark());
+        }
     }
 }
 
@@ -157,43 +260,15 @@ where
             return Ok(Progress::None);
         }
         match inlet.outlet.settle()? {
-            Next::TakeInput => {}
-            Next::Wait(progress) => return Ok(progress),
-        }
-        inlet.room = self.quantum;
-        let blame = Blame::on(&self.name);
-        let readiness = match self.stop.is_raised() {
-            true => Ok(Readiness::Ended),
-            false => self.source.poll(inlet),
-        };
-        blame.lift();
-        let taken = self.quantum.wrapping_sub(inlet.room);
-        inlet.records_in += taken as u64;
-        match readiness {
-            Ok(Readiness::Ready) => Ok(Progress::Made),
-            Ok(Readiness::Pending) => {
-                let _ = inlet.outlet.down.flush(Extent::All)?;
-                let _ = inlet.flush_rejects(Extent::All)?;
-                Ok(if taken == 0 { Progress::None } else { Progress::Made })
-            }
-            Ok(Readiness::Ended) => {
-                if let Some(rejects) = &mut inlet.rejects {
-                    let _ = rejects.watermark(Watermark::END);
-                }
-                inlet.outlet.owed = Some(Watermark::END);
-                Ok(Progress::Made)
-            }
-            Err(error) => {
-                let failure = Failure::Source { operator: self.name, error };
-                inlet.outlet.ending = Some(Err(failure));
-                Ok(Progress::Made)
-            }
+            Next::TakeInput => self.take_input(),
+            Next::Return(progress) => Ok(progress),
         }
     }
 
-    fn abandon(&mut self) {
-        let _ = self.inlet.flush_rejects(Extent::All);
-        let _ = self.inlet.outlet.down.flush(Extent::All);
+    fn leave(&mut self) -> Result<Progress, Halt> {
+        let rejects = self.inlet.flush_rejects(Extent::Last);
+        let progress = self.inlet.outlet.leave();
+        if rejects? == Flushed::Blocked { Ok(Progress::None) } else { progress }
     }
 
     fn counts(&self) -> Counts {

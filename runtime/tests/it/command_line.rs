@@ -48,6 +48,9 @@ fn a_wrong_command_line_ends_with_status_2() {
         (&["--batch", "0"], "1 to 65536"),
         (&["--batch", "18446744073709551615"], "1 to 65536"),
         (&["--by", "origin", "--by", "dest"], "multiple times"),
+        (&["--late", "/tmp/nacreous-same", "--output", "/tmp/nacreous-same"], "same file"),
+        (&["--output", DATA], "same file"),
+        (&["--workers", "256", "--batch", "65536"], "4096 MiB"),
     ] {
         refused(arguments, 2, says);
     }

@@ -39,6 +39,26 @@ impl<R: Read> Lines<R> {
         self.number
     }
 
+    /// Whether a whole line can be had without reading more.
+    pub(super) fn has_line(&self) -> bool {
+        memchr(b'\n', &self.buffer[self.start..self.end]).is_some() || self.at_end
+    }
+
+    /// Passes over the next line if it is blank; whether it was.
+    pub(super) fn next_is_blank(&mut self) -> io::Result<bool> {
+        while !self.has_line() && self.end - self.start <= LINE_BYTES_MAX {
+            self.fill()?;
+        }
+        let unread = &self.buffer[self.start..self.end];
+        let length = memchr(b'\n', unread).unwrap_or(unread.len());
+        let blank = length < unread.len() && unread[..length].trim_ascii().is_empty();
+        if blank {
+            self.start += length + 1;
+            self.number += 1;
+        }
+        Ok(blank)
+    }
+
     /// The next line; `None` at the end of the input.
     pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
         let mut searched = 0;

@@ -50,7 +50,8 @@ fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, CsvError> {
         match source.poll(&mut taken) {
             Ok(Readiness::Ended) => return Ok(taken.outcome),
             Ok(Readiness::Ready) => {}
-            other => panic!("{other:?}"),
+            Ok(Readiness::Pending) => assert!(taken.room < room, "it had nothing to pass on"),
+            Err(error) => panic!("{error}"),
         }
     }
 }
@@ -113,6 +114,10 @@ fn a_header_that_will_not_do_is_refused() {
     let message = |text: &[u8]| read(text, 10, 10).expect_err("refused").to_string();
     assert_eq!(message(b""), "cannot read test: it is empty; expected a header line that names the columns");
     assert_eq!(message(b"name,m\n"), "cannot read test: its header has no column `n`; it has name, m");
+    assert_eq!(
+        message(b"\n \nn\0me,\n"),
+        "cannot read test: its header has no column `name`; it has n\\u{0}me, "
+    );
     assert_eq!(
         message(b"name,\"n\n"),
         "cannot read test: its header line is bad: a quoted field is not closed on this line"
