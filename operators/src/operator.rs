@@ -27,6 +27,15 @@ pub trait Operator<I> {
         Step::Done
     }
 
+    /// Handles that the input has broken off without an end: something before this operator has failed.
+    ///
+    /// An operator that only holds records back emits them, as [`on_watermark`](Self::on_watermark) does; one
+    /// whose results would lack records that never came emits nothing. Nothing follows.
+    fn on_break_off(&mut self, out: &mut impl Emit<Self::Out>) -> Step {
+        let _ = out;
+        Step::Done
+    }
+
     /// What became of the records so far.
     fn tally(&self) -> Tally {
         Tally::default()

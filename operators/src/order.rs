@@ -1,4 +1,9 @@
-use nacreous_watermark::Watermark;
+use std::{
+    cmp::{Ordering, Reverse},
+    collections::BinaryHeap,
+};
+
+use nacreous_watermark::{Timestamp, Watermark};
 
 use crate::{Emit, Operator, Record, Step};
 
@@ -8,71 +13,88 @@ use crate::{Emit, Operator, Record, Step};
 /// come in order: it goes out with the next watermark.
 ///
 /// # Cost
-/// A watermark looks at every record held and sorts those that it has passed. Memory: the records held, for
-/// some thousand of which there is room from the beginning; it doubles when that is not enough.
+/// A record costs a number of comparisons that grows with the logarithm of the records held. Memory: the
+/// records held and their keys, for some thousand of which there is room from the beginning; it doubles when
+/// that is not enough.
 #[derive(Debug)]
-pub struct OrderBy<T, F> {
+pub struct OrderBy<T, K, F> {
     key: F,
-    held: Vec<Record<T>>,
-    /// Passed by the watermark, to be emitted from the end: the earliest stands last.
-    ready: Vec<Record<T>>,
+    /// The earliest on top.
+    held: BinaryHeap<Reverse<Held<T, K>>>,
+}
+
+/// A record held back, ordered by its time and key.
+#[derive(Debug)]
+struct Held<T, K> {
+    time: Timestamp,
+    key: K,
+    value: T,
 }
 
 /// Records that fit before the memory grows.
 const INITIAL_RECORDS: usize = 4_096;
 
-impl<T, F> OrderBy<T, F> {
+impl<T, K: Ord, F> OrderBy<T, K, F> {
     /// Orders records of one time by `key`.
     pub fn new(key: F) -> Self {
-        let room = || Vec::with_capacity(INITIAL_RECORDS);
-        Self { key, held: room(), ready: room() }
-    }
-
-    /// Moves what the watermark has passed from `held` to `ready`.
-    fn release<K: Ord>(&mut self, watermark: Watermark)
-    where
-        F: FnMut(&T) -> K,
-    {
-        let passed = |record: &mut Record<T>| watermark.is_end() || record.time < watermark.time();
-        self.ready.extend(self.held.extract_if(.., passed));
-        let key = &mut self.key;
-        self.ready
-            .sort_unstable_by(|a, b| b.time.cmp(&a.time).then_with(|| key(&b.value).cmp(&key(&a.value))));
+        Self { key, held: BinaryHeap::with_capacity(INITIAL_RECORDS) }
     }
 }
 
 /// The clone has the same key and holds nothing: it serves another instance.
-impl<T, F: Clone> Clone for OrderBy<T, F> {
+impl<T, K: Ord, F: Clone> Clone for OrderBy<T, K, F> {
     fn clone(&self) -> Self {
         Self::new(self.key.clone())
     }
 }
 
-impl<T, K: Ord, F: FnMut(&T) -> K> Operator<T> for OrderBy<T, F> {
+impl<T, K: Ord, F: FnMut(&T) -> K> Operator<T> for OrderBy<T, K, F> {
     type Out = T;
 
     fn on_record(&mut self, record: Record<T>, _: &mut impl Emit<T>) {
-        self.held.push(record);
+        let Record { time, value } = record;
+        self.held.push(Reverse(Held { time, key: (self.key)(&value), value }));
     }
 
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<T>) -> Step {
-        if self.ready.is_empty() {
-            self.release(watermark);
-        }
-        while !self.ready.is_empty() {
+        let passed = |time| time < watermark.time() || watermark.is_end();
+        while self.held.peek().is_some_and(|Reverse(next)| passed(next.time)) {
             if !out.has_room() {
                 return Step::More;
             }
-            self.ready.pop().into_iter().for_each(|record| out.emit(record));
+            let next = self.held.pop().into_iter();
+            next.for_each(|Reverse(Held { time, value, .. })| out.emit(Record { time, value }));
         }
         Step::Done
     }
+
+    fn on_break_off(&mut self, out: &mut impl Emit<T>) -> Step {
+        self.on_watermark(Watermark::END, out)
+    }
 }
+
+impl<T, K: Ord> Ord for Held<T, K> {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.time.cmp(&other.time).then_with(|| self.key.cmp(&other.key))
+    }
+}
+
+impl<T, K: Ord> PartialOrd for Held<T, K> {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl<T, K: Ord> PartialEq for Held<T, K> {
+    fn eq(&self, other: &Self) -> bool {
+        self.cmp(other) == Ordering::Equal
+    }
+}
+
+impl<T, K: Ord> Eq for Held<T, K> {}
 
 #[cfg(test)]
 mod tests {
-    use nacreous_watermark::Timestamp;
-
     use super::*;
 
     /// Takes one record at a time.
@@ -98,7 +120,7 @@ mod tests {
             let record = Record { time: Timestamp::from_nanos(nanos), value };
             order.on_record(record, &mut Vec::new());
         }
-        let mut text = |order: &mut OrderBy<char, _>, watermark| {
+        let mut text = |order: &mut OrderBy<char, _, _>, watermark| {
             while order.on_watermark(watermark, &mut Narrow(&mut seen, 1)) == Step::More {}
             seen.iter().map(|record| record.value).collect::<String>()
         };

@@ -88,7 +88,8 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
     let (ended, running) = mpsc::channel();
     let meters = plan.workers.iter().flatten().map(|planned| Arc::clone(&planned.meter)).collect();
     let watch = Arc::new(Watch::new(Arc::clone(&plan.requests), meters));
-    let name = format!("nl{}-control", plan.job);
+    let job = plan.job;
+    let name = format!("nl{job}-control");
     let spawned = thread::Builder::new().name(name.clone()).spawn({
         let (events, watch) = (events.clone(), Arc::clone(&watch));
         move || {
@@ -97,7 +98,7 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
         }
     });
     let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
-    Ok(JobHandle { events, watch, control: Some(control), running: Mutex::new(running) })
+    Ok(JobHandle { job, events, watch, control: Some(control), running: Mutex::new(running) })
 }
 
 /// The control thread's own view of its job.
@@ -130,6 +131,7 @@ impl Control {
         for (index, tasks) in plan.workers.into_iter().enumerate() {
             let thread = format!("nl{}-w{index}", plan.job);
             let deployment = Deployment {
+                job: plan.job,
                 tasks,
                 thread: thread.clone(),
                 core: placement.core(index),

@@ -27,6 +27,11 @@ pub trait Downstream<T>: Send {
     /// Takes a watermark, as [`Operator::on_watermark`] does: again with the same one until it is done.
     fn watermark(&mut self, watermark: Watermark) -> Step;
 
+    /// Takes the news that nothing more comes although there was no end, as [`Operator::on_break_off`] does.
+    fn break_off(&mut self) -> Step {
+        Step::Done
+    }
+
     /// Whether another record fits without growing anything.
     fn has_room(&self) -> bool;
 
@@ -113,6 +118,16 @@ where
         }
     }
 
+    fn break_off(&mut self) -> Step {
+        let blame = Blame::on(&self.name);
+        let step = self.operator.on_break_off(&mut Feed(&mut self.down));
+        blame.lift();
+        match step {
+            Step::Done => self.down.break_off(),
+            Step::More => Step::More,
+        }
+    }
+
     #[inline(always)]
     fn has_room(&self) -> bool {
         self.down.has_room()
@@ -166,6 +181,10 @@ where
             Some(late) if watermark.is_end() => late.watermark(watermark),
             _ => Step::Done,
         }
+    }
+
+    fn break_off(&mut self) -> Step {
+        self.results.break_off()
     }
 
     #[inline]

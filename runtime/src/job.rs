@@ -11,6 +11,7 @@ use crate::{
     control::{Event, Watch},
     graph::GraphError,
     operator_name::OperatorName,
+    worker,
 };
 
 /// Any error, as sources and sinks return it.
@@ -178,10 +179,12 @@ impl fmt::Display for JobError {
 
 impl error::Error for JobError {}
 
-/// A job that was started. Dropping it cancels the job and waits for its threads to end.
+/// A job that was started. Dropping it cancels the job and waits for its threads to end (unless it is one of
+/// those threads that drops it).
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the job; call wait()"]
 pub struct JobHandle {
+    pub(crate) job: u64,
     pub(crate) events: mpsc::Sender<Event>,
     pub(crate) watch: Arc<Watch>,
     pub(crate) control: Option<JoinHandle<Result<JobReport, JobError>>>,
@@ -190,7 +193,7 @@ pub struct JobHandle {
 }
 
 impl JobHandle {
-    /// Waits for the job to end.
+    /// Waits for the job to end. Not for one of its own functions to call: it would wait for itself.
     ///
     /// # Errors
     /// If it failed. A job that was cancelled has not failed: it reports how far it came.
@@ -234,8 +237,10 @@ impl Drop for JobHandle {
     fn drop(&mut self) {
         if let Some(control) = self.control.take() {
             self.cancel();
-            // Nobody asked how it ended.
-            let _ = control.join();
+            if !worker::is_one_of(self.job) {
+                // Nobody asked how it ended.
+                let _ = control.join();
+            }
         }
     }
 }

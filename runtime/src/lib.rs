@@ -63,8 +63,8 @@ pub use stream::{KeyedStream, SourceStream, Stream, WindowedStream};
 /// What a program that builds a graph needs.
 pub mod prelude {
     pub use crate::{
-        BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding, Timestamp,
-        WindowResult, count, stats, sum,
+        Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding,
+        Timestamp, WindowResult, count, stats, sum,
     };
 }
 

@@ -144,7 +144,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     #[track_caller]
     pub fn order_by<K, F>(self, key: F) -> Stream<T, impl Upstream<Out = T> + use<T, U, K, F>>
     where
-        K: Ord + 'static,
+        K: Ord + Send + 'static,
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
         let name = OperatorName::here("order_by");

@@ -47,8 +47,17 @@ struct Outlet<D> {
     /// Watermarks that what follows has not fully dealt with yet, oldest first. Never more than a few: one
     /// that a record brought about, one that was due, and the end.
     owed: VecDeque<Watermark>,
-    /// Set when no more input will be taken: what is left is to hand on everything, then to end so.
-    ending: Option<Result<(), Failure>>,
+    /// Set when no more input will be taken: what is left is to hand on everything, and that is it.
+    ending: Option<Ending>,
+}
+
+/// How a task ends that ends in good order.
+#[derive(Debug)]
+enum Ending {
+    /// The end of the input has come, and gone on.
+    Complete,
+    /// The input broke off: this task, or one before it, has failed. Its failure, if it was this one.
+    BrokenOff(Option<Failure>),
 }
 
 /// What a task does after it has settled what it owes.
@@ -76,19 +85,23 @@ impl<D> Outlet<D> {
             if self.down.watermark(watermark) == Step::Done {
                 self.owed.pop_front();
                 if watermark.is_end() {
-                    self.ending = Some(Ok(()));
+                    self.ending = Some(Ending::Complete);
                 }
             }
             return Ok(Next::Return(Progress::Made));
         }
-        if self.ending.is_none() {
-            return Ok(Next::TakeInput);
+        match &self.ending {
+            None => return Ok(Next::TakeInput),
+            Some(Ending::BrokenOff(_)) if self.down.break_off() == Step::More => {
+                return Ok(Next::Return(Progress::Made));
+            }
+            Some(_) => {}
         }
         if self.down.flush(Extent::All)? == Flushed::Blocked {
             return Ok(Next::Return(Progress::None));
         }
         match self.ending.take() {
-            Some(Err(failure)) => Err(Halt::Failed(failure)),
+            Some(Ending::BrokenOff(Some(failure))) => Err(Halt::Failed(failure)),
             _ => Ok(Next::Return(Progress::Finished)),
         }
     }

@@ -2,6 +2,7 @@
 
 use std::{
     any::Any,
+    cell::Cell,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
@@ -22,6 +23,7 @@ use crate::{
 
 /// What a worker needs to start.
 pub(crate) struct Deployment {
+    pub(crate) job: u64,
     pub(crate) tasks: Vec<PlannedTask>,
     pub(crate) thread: String,
     pub(crate) core: Option<CoreId>,
@@ -31,14 +33,25 @@ pub(crate) struct Deployment {
 
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
-    let Deployment { tasks, thread, core, watch, events } = deployment;
+    let Deployment { job, tasks, thread, core, watch, events } = deployment;
     let _said_whatever_happens = ExitNotice(events.clone());
+    JOB.set(Some(job));
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
         let _ = core_affinity::set_for_current(core);
     }
     let tasks = tasks.into_iter().map(|planned| Resident { planned, leaving: false }).collect();
     Worker { thread, events }.run_tasks(tasks, &watch);
+}
+
+thread_local! {
+    /// The job that this thread works for.
+    static JOB: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Whether this is a data thread of that job.
+pub(crate) fn is_one_of(job: u64) -> bool {
+    JOB.get() == Some(job)
 }
 
 /// What was said with a panic. What it was said with is dropped, and may panic itself.

@@ -37,7 +37,32 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
 }
 
 /// An accumulator for each key, by slot number; none for a key without records.
-type Column<A> = Vec<Option<A>>;
+#[derive(Clone)]
+struct Column<A> {
+    cells: Vec<Option<A>>,
+    /// The slot numbers of the keys that have one, so that emptying the column and combining it with another
+    /// costs nothing for the others.
+    used: Vec<SlotNumber>,
+}
+
+/// The length of a column while there are few keys.
+const COLUMN_LENGTH_MIN: usize = 16;
+
+impl<A: Clone> Column<A> {
+    fn new() -> Self {
+        Self { cells: Vec::new(), used: Vec::new() }
+    }
+
+    /// Makes room for this many keys.
+    fn lengthen(&mut self, keys: usize) {
+        self.cells.resize(keys.max(self.cells.len()), None);
+        self.used.reserve(keys.saturating_sub(self.used.len()));
+    }
+
+    fn clear(&mut self) {
+        self.used.drain(..).for_each(|slot| self.cells[slot.index()] = None);
+    }
+}
 
 #[derive(Clone)]
 struct Slice<A> {
@@ -75,24 +100,21 @@ struct Firing<A> {
     window: TimeWindow,
     /// Its accumulators; taken out one by one, so that the column is empty in the end.
     column: Column<A>,
-    /// The slot number to go on with.
+    /// The position among the column's used slots to go on with.
     next: usize,
-    /// How many slots there are; the firing is over when `next` gets there.
-    count: usize,
 }
 
 impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// An operator that has seen nothing yet.
     pub fn new(windows: Sliding, aggregate: A) -> Self {
         let zero = Timestamp::from_nanos(0);
-        let idle =
-            Firing { window: TimeWindow { start: zero, end: zero }, column: Vec::new(), next: 0, count: 0 };
+        let idle = Firing { window: TimeWindow { start: zero, end: zero }, column: Column::new(), next: 0 };
         Self {
             windows,
             aggregate,
             keys: KeyTable::new(),
             slices: VecDeque::with_capacity(64),
-            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column: Vec::new() },
+            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column: Column::new() },
             spare: Vec::with_capacity(64),
             open_from: i64::MIN,
             firing: idle,
@@ -130,28 +152,37 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             }
         };
         let (start, length) = self.windows.extent(number);
-        let column = mem::take(&mut self.slices[index].column);
+        let column = mem::replace(&mut self.slices[index].column, Column::new());
         self.recent = Recent { start, length, index: Some(index), missed, records: 0, column };
         Ok(())
+    }
+
+    /// How long a column is made: enough for the keys there are, rounded up so that it seldom has to grow.
+    fn column_length(&self) -> usize {
+        self.keys.keys().len().max(COLUMN_LENGTH_MIN).next_power_of_two()
     }
 
     /// A column long enough for all keys. A shortage is met with several at once, so that it becomes rare.
     fn empty_column(&mut self) -> Column<A::Acc> {
         if self.spare.is_empty() {
             let more = self.slices.len() / 2 + 1;
-            self.spare.resize(more, vec![None; self.keys.capacity()]);
+            let length = self.column_length();
+            self.spare.resize(more, Column::new());
+            self.spare.iter_mut().for_each(|column| column.lengthen(length));
         }
-        let mut column = self.spare.pop().unwrap_or_default();
-        column.resize(self.keys.capacity(), None);
+        let mut column = self.spare.pop().expect("a column was put there if there was none");
+        column.lengthen(self.column_length());
         column
     }
 
-    /// Adds to the accumulator of a key that came after the recent column was made.
+    /// Begins the accumulator of a key that came after the recent column was made.
     #[cold]
     #[inline(never)]
     fn add_lengthening(&mut self, slot: SlotNumber, value: &T) {
-        self.recent.column.resize(self.keys.capacity(), None);
-        add(&self.aggregate, &mut self.recent.column[slot.index()], value);
+        let length = self.column_length();
+        self.recent.column.lengthen(length);
+        self.recent.column.cells[slot.index()] = Some(self.aggregate.lift(value));
+        self.recent.column.used.push(slot);
     }
 
     #[cold]
@@ -163,39 +194,43 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         out: &mut impl Emit<Windowed<K, T, A::Out>>,
     ) {
         self.tally.late += 1;
-        self.tally.missed_windows += missed;
+        self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
         out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
     }
 
     /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
     fn assemble(&mut self, number: i64) {
+        let length = self.column_length();
         let column = &mut self.firing.column;
         let mut slices = self.slices.iter_mut().take_while(|slice| slice.windows.0 <= number).peekable();
         if let Some(oldest) = slices.next_if(|slice| slice.windows.1 == number) {
             // The oldest slice is not needed after its last window: take its column as it is.
             mem::swap(column, &mut oldest.column);
         }
-        column.resize(self.keys.capacity(), None);
-        let keys = self.keys.keys().len();
+        column.lengthen(length);
         for slice in slices {
-            // Columns are as long as there may be keys before they grow: most of that may be empty.
-            for (acc, part) in column.iter_mut().zip(&slice.column).take(keys) {
-                match (acc, part) {
-                    (Some(acc), Some(part)) => self.aggregate.combine(acc, part),
-                    (acc @ None, Some(part)) => *acc = Some(part.clone()),
-                    (_, None) => {}
+            for slot in &slice.column.used {
+                let Some(part) = &slice.column.cells[slot.index()] else { continue };
+                match &mut column.cells[slot.index()] {
+                    Some(acc) => self.aggregate.combine(acc, part),
+                    none => {
+                        *none = Some(part.clone());
+                        column.used.push(*slot);
+                    }
                 }
             }
         }
+        // Results leave in the order in which keys first appeared.
+        column.used.sort_unstable();
         self.firing.window = self.windows.window(number);
-        self.firing.count = keys;
+        self.firing.next = 0;
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
         while self.slices.front().is_some_and(|slice| slice.windows.1 < self.open_from) {
             if let Some(mut slice) = self.slices.pop_front() {
-                slice.column.iter_mut().take(self.keys.keys().len()).for_each(|acc| *acc = None);
+                slice.column.clear();
                 self.spare.push(slice.column);
             }
         }
@@ -203,24 +238,21 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// Emits what is left of the window being fired.
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let firing = &mut self.firing;
-        while firing.next < firing.count {
-            if firing.column[firing.next].is_some() && !out.has_room() {
+        let Firing { window, column, next } = &mut self.firing;
+        while let Some(slot) = column.used.get(*next) {
+            if !out.has_room() {
                 return Step::More;
             }
-            if let Some(acc) = firing.column[firing.next].take() {
-                let key = self.keys.keys()[firing.next].clone();
-                let result = WindowResult { window: firing.window, key, value: self.aggregate.finish(acc) };
-                self.tally.results += 1;
-                let last_instant = firing.window.end.as_nanos().saturating_sub(1);
-                out.emit(Record {
-                    time: Timestamp::from_nanos(last_instant),
-                    value: Windowed::Result(result),
-                });
-            }
-            firing.next += 1;
+            *next += 1;
+            let Some(acc) = column.cells[slot.index()].take() else { continue };
+            let key = self.keys.keys()[slot.index()].clone();
+            let result = WindowResult { window: *window, key, value: self.aggregate.finish(acc) };
+            self.tally.results += 1;
+            let last_instant = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
+            out.emit(Record { time: last_instant, value: Windowed::Result(result) });
         }
-        (firing.next, firing.count) = (0, 0);
+        column.used.clear();
+        *next = 0;
         Step::Done
     }
 }
@@ -239,8 +271,12 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
         }
         let slot = self.keys.intern(key);
         self.recent.records += 1;
-        match self.recent.column.get_mut(slot.index()) {
-            Some(cell) => add(&self.aggregate, cell, &value),
+        match self.recent.column.cells.get_mut(slot.index()) {
+            Some(Some(acc)) => self.aggregate.add(acc, &value),
+            Some(none) => {
+                *none = Some(self.aggregate.lift(&value));
+                self.recent.column.used.push(slot);
+            }
             None => self.add_lengthening(slot, &value),
         }
     }
@@ -271,17 +307,9 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
         let Recent { records, missed, .. } = self.recent;
         Tally {
             on_time: self.tally.on_time + records,
-            missed_windows: self.tally.missed_windows + records * missed,
+            missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
             ..self.tally
         }
-    }
-}
-
-#[inline(always)]
-fn add<T, A: Aggregate<T>>(aggregate: &A, cell: &mut Option<A::Acc>, value: &T) {
-    match cell {
-        Some(acc) => aggregate.add(acc, value),
-        None => *cell = Some(aggregate.lift(value)),
     }
 }
 

@@ -23,7 +23,7 @@ pub struct Sliding {
 #[non_exhaustive]
 pub enum WindowError {
     /// The size or the hop is zero.
-    #[error("a window's size and hop must be longer than zero, got size {size:?} every {every:?}")]
+    #[error("a window's size and its `every` must be longer than zero, got size {size:?} every {every:?}")]
     Zero {
         /// The size asked for.
         size: Duration,
@@ -31,7 +31,7 @@ pub enum WindowError {
         every: Duration,
     },
     /// The hop is longer than the size, which would leave gaps that no window covers.
-    #[error("windows of {size:?} every {every:?} would leave gaps: the hop must not be longer than the size")]
+    #[error("windows of {size:?} every {every:?} would leave gaps: `every` must not be longer than the size")]
     Gaps {
         /// The size asked for.
         size: Duration,

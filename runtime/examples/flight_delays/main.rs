@@ -15,19 +15,19 @@ use std::{
 use nacreous::prelude::*;
 
 use flight::{COLUMNS, Delay, Flight, Key};
-use options::{Failed, Options};
+use options::{Failed, Flights, Options};
 use progress::Counted;
 
 /// The dataflow: source → event time → key → window → aggregate → sink.
-pub(crate) fn flight_delays(options: &Options, read: Counted) -> Result<Graph, Failed> {
+pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, Failed> {
     let (by, delay) = (options.by, options.delay);
     let graph = Graph::new();
 
-    let (flights, rejected) = graph.source(options.source(read)?);
+    let (flights, rejected) = graph.source(input);
     let (delays, late) = flights
-        .event_time(|flight| flight.departed_at, BoundedDisorder::new(options.disorder.0)?)
+        .event_time(|flight| flight.departed_at, options.disorder()?)
         .key_by(move |flight| flight.key(by))
-        .window(Sliding::new(options.size.0, options.every.0)?)
+        .window(options.windows()?)
         .aggregate(stats(move |flight: &Flight| flight.delay_min(delay)));
 
     delays.order_by(|result| result.key).to(output::results(options)?);
@@ -53,7 +53,9 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> Result<(), Failed> {
     options.check()?;
     let read = Counted::default();
-    let graph = flight_delays(options, read.clone())?;
+    let input = options.source(read.clone())?;
+    options.probe_outputs()?;
+    let graph = flight_delays(options, input)?;
     let report_to = match &options.report {
         Some(path) => Some((path, output::create(path)?)),
         None => None,

@@ -11,7 +11,7 @@ use std::{
 
 use clap::{Parser, error::ErrorKind};
 use nacreous::{
-    Failure, GraphError, JobOptions, SpanError, WindowError,
+    BoundedDisorder, Failure, GraphError, JobOptions, Sliding, SpanError, WindowError,
     sink::WriteError,
     source::{CsvError, CsvSource, Row, RowError},
 };
@@ -19,18 +19,19 @@ use nacreous::{
 use super::{
     COLUMNS, Delay, Flight,
     flight::By,
-    output::STANDARD_OUTPUT,
+    output::{self, STANDARD_OUTPUT, say},
     progress::{Counted, open},
 };
 
 /// Windowed delays of a year of flights.
 ///
 /// Reads the bundled landings of 2013, in which flights come in the order they landed, and aggregates their
-/// delays over windows of the time they departed. Durations read like 90s, 15m, 6h or 2d.
+/// delays over windows of the time they departed. Durations read like 90s, 15m, 6h or 2d. An interrupt (Ctrl-C) ends
+/// the reading and works off what has been read; a second one ends the program at once.
 #[derive(Debug, Parser)]
-#[command(name = "flight_delays")]
+#[command(name = "flight_delays", version)]
 pub(crate) struct Options {
-    /// What to read (.csv or .csv.gz)
+    /// What to read (.csv or .csv.gz); - for standard input
     #[arg(long, value_name = "FILE", default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/data/nyc-landings-2013.csv.gz"))]
     pub input: PathBuf,
     /// What to group by
@@ -71,6 +72,9 @@ pub(crate) struct Options {
     pub report: Option<PathBuf>,
 }
 
+/// The input as a source of flights.
+pub(crate) type Flights = CsvSource<Box<dyn io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>;
+
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(crate) enum Format {
@@ -95,7 +99,8 @@ impl FromStr for Span {
             _ => None,
         };
         let parts = text.char_indices().last().and_then(|(at, unit)| Some((&text[..at], seconds_per(unit)?)));
-        let (count, unit) = parts.ok_or("a duration is a number and a unit, such as 90s, 15m, 6h or 2d")?;
+        let (count, unit) =
+            parts.ok_or("a duration is a number and a unit (s, m, h or d), such as 90s or 6h")?;
         let digits = !count.is_empty() && count.bytes().all(|byte| byte.is_ascii_digit());
         let count = digits.then_some(count).ok_or("a duration is a whole number and a unit, such as 6h")?;
         let seconds = count.parse::<u64>().ok().and_then(|count| count.checked_mul(unit));
@@ -109,24 +114,46 @@ impl Options {
         JobOptions { workers: self.workers, batch: self.batch }
     }
 
-    /// Refuses what can be known to be wrong before any file is touched.
+    /// The windows to aggregate over.
+    pub(crate) fn windows(&self) -> Result<Sliding, Failed> {
+        Ok(Sliding::new(self.size.0, self.every.0)?)
+    }
+
+    /// The bound of the watermark.
+    pub(crate) fn disorder(&self) -> Result<BoundedDisorder, Failed> {
+        Ok(BoundedDisorder::new(self.disorder.0)?)
+    }
+
+    /// Refuses what can be known to be wrong before any file is emptied.
     pub(crate) fn check(&self) -> Result<(), Failed> {
         self.job().check()?;
+        self.windows()?;
+        self.disorder()?;
         let mut files = vec![("--input", identity(&self.input))];
-        let outputs = [
-            ("--output", &self.output),
-            ("--late", &self.late),
-            ("--rejected", &self.rejected),
-            ("--report", &self.report),
-        ];
-        for (option, path) in outputs {
-            let Some(file) = path.as_deref().map(identity) else { continue };
+        for (option, path) in self.outputs() {
+            let file = identity(path);
             if let Some((other, _)) = files.iter().find(|(_, seen)| file.is_some() && *seen == file) {
                 return Err(Failed::usage(format!("{option} and {other} are the same file")));
             }
             files.push((option, file));
         }
         Ok(())
+    }
+
+    /// Tries whether all files can be written, before any of them is emptied.
+    pub(crate) fn probe_outputs(&self) -> Result<(), Failed> {
+        self.outputs().try_for_each(|(_, path)| output::probe(path))
+    }
+
+    /// The files to be written, with the options that name them.
+    fn outputs(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        let outputs = [
+            ("--output", &self.output),
+            ("--late", &self.late),
+            ("--rejected", &self.rejected),
+            ("--report", &self.report),
+        ];
+        outputs.into_iter().filter_map(|(option, path)| Some((option, path.as_deref()?)))
     }
 
     /// Reads the command line. Prints the help and ends the program if that was asked for.
@@ -138,11 +165,7 @@ impl Options {
     }
 
     /// The rows of the input as flights.
-    #[expect(clippy::type_complexity, reason = "the source's type says what it is made of")]
-    pub(crate) fn source(
-        &self,
-        read: Counted,
-    ) -> Result<CsvSource<Box<dyn io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>, Failed> {
+    pub(crate) fn source(&self, read: Counted) -> Result<Flights, Failed> {
         let name = self.input.display().to_string();
         Ok(CsvSource::new(name, open(&self.input, read)?, &COLUMNS, Flight::parse as _)?)
     }
@@ -183,10 +206,9 @@ impl Failed {
     }
 
     /// Says it on standard error.
-    #[expect(clippy::print_stderr, reason = "this is where a program speaks")]
     pub(crate) fn report(self) -> ExitCode {
         if let Some(message) = self.message {
-            eprintln!("flight_delays: {}", message.replace('\n', " "));
+            say(format_args!("flight_delays: {}", message.replace('\n', " ")));
         }
         ExitCode::from(self.status)
     }

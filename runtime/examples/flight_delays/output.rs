@@ -57,6 +57,16 @@ pub(crate) fn rejected(path: &Path) -> Result<impl Sink<RejectedRow> + use<>, Fa
     Ok(RowSink::new(path.display().to_string(), create(path)?, row).with_header("line,reason\n"))
 }
 
+/// Whether a file can be written: opens it as it is, creating it if it is not there. (Opening a pipe has
+/// consequences of its own, so only files are tried.)
+pub(crate) fn probe(path: &Path) -> Result<(), Failed> {
+    if path.metadata().is_ok_and(|metadata| !metadata.is_file() && !metadata.is_dir()) {
+        return Ok(());
+    }
+    let opened = File::options().append(true).create(true).open(path);
+    opened.map(drop).map_err(|error| cannot_write(path, &error))
+}
+
 /// Creates a file, or empties it.
 pub(crate) fn create(path: &Path) -> Result<File, Failed> {
     File::create(path).map_err(|error| cannot_write(path, &error))
@@ -95,15 +105,18 @@ pub(crate) fn report(path: &Path, mut file: File, report: &JobReport) -> Result<
 }
 
 /// Says on standard error that an interrupt was noticed.
-#[expect(clippy::print_stderr, reason = "this is where a program speaks")]
 pub(crate) fn stopping() {
-    eprintln!("interrupted: working off what has been read; interrupt again to end at once");
+    say(format_args!("interrupted: working off what has been read; interrupt again to end at once"));
+}
+
+/// Writes a line to standard error. Who closed that does not want to hear.
+pub(crate) fn say(line: fmt::Arguments<'_>) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Says on standard error what became of the records.
-#[expect(clippy::print_stderr, reason = "this is where a program speaks")]
 pub(crate) fn summary(report: &JobReport) {
-    eprintln!(
+    say(format_args!(
         "{} records in {:.3} s ({:.2} M records/s): {} on time, {} late, {} rejected; {} results, {} missed windows",
         report.records_in,
         report.elapsed.as_secs_f64(),
@@ -113,7 +126,7 @@ pub(crate) fn summary(report: &JobReport) {
         report.records_rejected,
         report.results,
         report.missed_windows,
-    );
+    ));
 }
 
 const CSV_HEADER: &str = "window_start,window_end,key,count,mean_delay_min,min_delay_min,max_delay_min\n";

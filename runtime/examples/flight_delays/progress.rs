@@ -36,6 +36,8 @@ pub(crate) fn bar(input: &Path) -> ProgressBar {
 
 /// Opens the input, counting what is read of the file.
 pub(crate) fn open(input: &Path, counted: Counted) -> Result<Box<dyn Read + Send>, CsvError> {
+    let standard_input = Path::new("/dev/stdin");
+    let input = if input == Path::new("-") { standard_input } else { input };
     open_text(input, |file| CountedFile { file, counted })
 }
 

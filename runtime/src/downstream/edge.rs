@@ -147,7 +147,11 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        self.lanes.iter_mut().fold(Ok(Flushed::Clear), |all, lane| both(all, lane.flush(extent)))
+        let mut all = Ok(Flushed::Clear);
+        for lane in &mut self.lanes {
+            all = both(all, lane.flush(extent));
+        }
+        all
     }
 
     fn count(&self, _: &mut Counts) {}

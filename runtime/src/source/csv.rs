@@ -183,6 +183,9 @@ impl<R: Read, F> CsvSource<R, F> {
         let mut lines = Lines::new(reader);
         let mut fields = Fields::new();
         while lines.next_is_blank().map_err(|error| CsvError::Read { input: input.clone(), error })? {}
+        if !lines.has_line() {
+            return Err(CsvError::BadHeader { input, reason: RowError::TooLong });
+        }
         let header = match lines.next() {
             Ok(Some(Line::Text(text))) => fields.split(text, None).map(|()| fields.to_strings()),
             Ok(Some(Line::TooLong)) => Err(RowError::TooLong),
@@ -308,7 +311,7 @@ const HEADER_SHOWN_CHARS: usize = 200;
 
 /// Text as it can be shown in a message: what cannot be printed is escaped, and what is too long cut off.
 fn shown(text: &str, chars_max: usize) -> String {
-    let escape = |c: char| c.is_control().then(|| c.escape_default().to_string()).unwrap_or(c.into());
+    let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
     let mut shown: String = text.chars().take(chars_max).map(escape).collect();
     if text.chars().nth(chars_max).is_some() {
         shown.push('…');

@@ -4,7 +4,7 @@ use nacreous_channels::{
 };
 use nacreous_watermark::Valve;
 
-use super::{Next, Outlet, Progress, Task};
+use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
     downstream::{Downstream, Extent, Halt, Slot},
     meter::Counts,
@@ -56,7 +56,7 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                     // Some lane ended without saying so, else the merged watermark had ended the task:
                     // whoever fed it died. What is complete is handed on, but no window fires that might
                     // miss records, and nobody further down is told of an end.
-                    self.outlet.ending = Some(Ok(()));
+                    self.outlet.ending = Some(Ending::BrokenOff(None));
                 }
                 Ok(Progress::Made)
             }

@@ -3,7 +3,7 @@ use std::{num::NonZero, sync::Arc};
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
-use super::{Next, Outlet, Progress, Task};
+use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
     control::Requests,
     downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
@@ -196,7 +196,7 @@ where
     fn take_input(&mut self) -> Result<Progress, Halt> {
         let inlet = &mut self.inlet;
         if self.requests.fail.is_raised() {
-            inlet.outlet.ending = Some(Ok(()));
+            inlet.outlet.ending = Some(Ending::BrokenOff(None));
             return Ok(Progress::Made);
         }
         if self.requests.stop.is_raised() {
@@ -229,7 +229,8 @@ where
                 Ok(Progress::Made)
             }
             Err(error) => {
-                inlet.outlet.ending = Some(Err(Failure::Source { operator: self.name, error }));
+                let failure = Failure::Source { operator: self.name, error };
+                inlet.outlet.ending = Some(Ending::BrokenOff(Some(failure)));
                 Ok(Progress::Made)
             }
         }

@@ -252,7 +252,8 @@ fn the_example_allocates_nothing_after_warm_up_on_its_real_input() {
                 ["flight_delays", "--workers", workers, "--format", format, "--output", "/dev/null"];
             let input = ["--input", input.to_str().unwrap()];
             let options = example::options::Options::parse_from([&arguments[..], &input].concat());
-            let graph = example::flight_delays(&options, Default::default()).expect("a graph");
+            let input = options.source(Default::default()).expect("an input");
+            let graph = example::flight_delays(&options, input).expect("a graph");
             let job = graph.start(JobOptions { workers: options.workers, batch: options.batch }).unwrap();
             let counts_at = |records| {
                 while job.records_in() < records {

@@ -48,6 +48,7 @@ fn a_wrong_command_line_ends_with_status_2() {
         (&["--batch", "0"], "1 to 65536"),
         (&["--batch", "18446744073709551615"], "1 to 65536"),
         (&["--by", "origin", "--by", "dest"], "multiple times"),
+        (&["--size", "0s", "--input", "/nowhere"], "longer than zero"),
         (&["--late", "/tmp/nacreous-same", "--output", "/tmp/nacreous-same"], "same file"),
         (&["--output", DATA], "same file"),
         (&["--workers", "256", "--batch", "65536"], "4096 MiB"),
@@ -89,6 +90,40 @@ fn what_cannot_be_read_or_written_ends_with_status_1() {
     for option in ["--output", "--report", "--late"] {
         refused(&[option, "/dev/full", "--disorder", "30m"], 1, "cannot write /dev/full");
         refused(&[option, "/dev/full", "--disorder", "30m", "--workers", "4"], 1, "cannot write /dev/full");
+    }
+}
+
+#[test]
+fn a_file_is_emptied_only_when_everything_else_is_in_order() {
+    let folder = scratch("kept");
+    let kept = folder.join("kept.csv");
+    fs::write(&kept, "what was there before").unwrap();
+    let kept = kept.to_str().unwrap();
+    for (arguments, status) in [
+        (&["--workers", "0"][..], 2),
+        (&["--size", "0s"], 2),
+        (&["--input", "/nowhere"], 1),
+        (&["--late", "/nowhere/at/all"], 1),
+        (&["--report", "/nowhere/at/all"], 1),
+    ] {
+        refused(&[arguments, &["--output", kept]].concat(), status, "");
+        assert_eq!(fs::read_to_string(kept).unwrap(), "what was there before", "{arguments:?}");
+    }
+}
+
+#[test]
+fn who_stops_reading_one_output_takes_nothing_from_another() {
+    let folder = scratch("side-output");
+    let path = |name: &str| folder.join(name).to_str().unwrap().to_owned();
+    let (output, report) = (path("output"), path("report"));
+    for workers in ["1", "2", "4"] {
+        let arguments = ["--format", "csv", "--disorder", "0s", "--size", "1h", "--workers", workers];
+        let files = ["--output", &output, "--late", "/dev/full", "--report", &report];
+        refused(&[&arguments[..], &files].concat(), 1, "cannot write /dev/full");
+        let rows = fs::read_to_string(&output).unwrap();
+        let report: serde_json::Value = serde_json::from_slice(&fs::read(&report).unwrap()).unwrap();
+        assert_eq!(report["results"].as_u64(), Some(rows.lines().count() as u64 - 1), "{workers} workers");
+        assert!(rows.ends_with('\n'));
     }
 }
 

@@ -113,6 +113,8 @@ const LINE_BYTES_MAX_TEST: usize = lines::LINE_BYTES_MAX;
 fn a_header_that_will_not_do_is_refused() {
     let message = |text: &[u8]| read(text, 10, 10).expect_err("refused").to_string();
     assert_eq!(message(b""), "cannot read test: it is empty; expected a header line that names the columns");
+    let endless = "cannot read test: its header line is bad: line longer than 1048576 bytes";
+    assert_eq!(message(&vec![b'x'; lines::LINE_BYTES_MAX * 3]), endless);
     assert_eq!(message(b"name,m\n"), "cannot read test: its header has no column `n`; it has name, m");
     assert_eq!(
         message(b"\n \nn\0me,\n"),
