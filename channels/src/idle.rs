@@ -10,7 +10,7 @@ use std::{hint, thread, time::Duration};
 /// sleeping, a ring's worth of work at a time.
 const SPINS: u32 = 2_048;
 /// How many empty polls it yields through before it begins to sleep.
-const YIELDS: u32 = 64;
+const YIELDS: u32 = 1;
 /// The first sleep; each one after it is twice as long, up to [`SLEEP_MAX`].
 const SLEEP_MIN: Duration = Duration::from_micros(10);
 /// The longest sleep: how late, at worst, an idle thread notices new work.

@@ -98,8 +98,8 @@ impl Hasher for KeyHasher {
 /// Accumulators then live in plain columns indexed by slot number, and the key itself is stored once.
 #[derive(Debug, Clone)]
 pub(crate) struct KeyTable<K> {
-    /// Open addressing with linear probing, a power of two long, at most half full: slot numbers plus one,
-    /// zero where free. No part of the hash is kept beside them: keys are compared directly, as collisions
+    /// Open addressing with linear probing, a power of two long, at most half full: slot numbers, or
+    /// `FREE`. No part of the hash is kept beside them: keys are compared directly, as collisions
     /// are rare, and the index stays half as large.
     index: Vec<u32>,
     /// How far to shift a hash right to get an index: 64 less the logarithm of the index's length.
@@ -107,13 +107,16 @@ pub(crate) struct KeyTable<K> {
     keys: Vec<K>,
 }
 
+/// A place in the index where there is no key.
+const FREE: u32 = u32::MAX;
+
 /// The number of keys that a new table takes before it grows.
 const INITIAL_KEYS: usize = 1024;
 
 impl<K: Hash + Eq> KeyTable<K> {
     /// An empty table with memory for a thousand keys.
     pub(crate) fn new() -> Self {
-        let index = vec![0; INITIAL_KEYS * 2];
+        let index = vec![FREE; INITIAL_KEYS * 2];
         Self { shift: shift_for(&index), index, keys: Vec::with_capacity(INITIAL_KEYS) }
     }
 
@@ -131,7 +134,10 @@ impl<K: Hash + Eq> KeyTable<K> {
         let hash = hash_key(&key);
         let mut at = self.home(hash);
         loop {
-            let Some(slot) = self.index[at].checked_sub(1) else { return self.insert(key, hash, at) };
+            let slot = self.index[at];
+            if slot == FREE {
+                return self.insert(key, hash, at);
+            }
             if self.keys[slot as usize] == key {
                 return SlotNumber(slot);
             }
@@ -161,13 +167,13 @@ impl<K: Hash + Eq> KeyTable<K> {
     #[cold]
     #[inline(never)]
     fn insert(&mut self, key: K, hash: u64, mut at: usize) -> SlotNumber {
-        let slot = u32::try_from(self.keys.len()).ok().filter(|slot| *slot < u32::MAX);
+        let slot = u32::try_from(self.keys.len()).ok().filter(|slot| *slot != FREE);
         let slot = slot.expect("fewer than 2^32 distinct keys");
         if self.keys.len() == self.capacity() {
             self.grow();
             at = self.free_entry(hash);
         }
-        self.index[at] = slot + 1;
+        self.index[at] = slot;
         self.keys.push(key);
         SlotNumber(slot)
     }
@@ -175,7 +181,7 @@ impl<K: Hash + Eq> KeyTable<K> {
     /// Where a key with this hash would go that is not in the table.
     fn free_entry(&self, hash: u64) -> usize {
         let mut at = self.home(hash);
-        while self.index[at] != 0 {
+        while self.index[at] != FREE {
             at = (at + 1) & (self.index.len() - 1);
         }
         at
@@ -184,11 +190,11 @@ impl<K: Hash + Eq> KeyTable<K> {
     fn grow(&mut self) {
         let doubled = self.index.len() * 2;
         self.index.clear();
-        self.index.resize(doubled, 0);
+        self.index.resize(doubled, FREE);
         self.shift = shift_for(&self.index);
-        for (slot_plus_one, key) in (1..).zip(&self.keys) {
+        for (slot, key) in (0..).zip(&self.keys) {
             let at = self.free_entry(hash_key(key));
-            self.index[at] = slot_plus_one;
+            self.index[at] = slot;
         }
         self.keys.reserve_exact(self.capacity() - self.keys.len());
     }
@@ -233,8 +239,8 @@ mod tests {
             let distance = |key: &u64| {
                 let hash = hash_key(key);
                 let at = (0..).find(|step| {
-                    let slot_plus_one = table.index[(table.home(hash) + step) & (table.index.len() - 1)];
-                    table.keys[slot_plus_one as usize - 1] == *key
+                    let slot = table.index[(table.home(hash) + step) & (table.index.len() - 1)];
+                    table.keys[slot as usize] == *key
                 });
                 at.expect("the key is in the table")
             };

@@ -175,10 +175,10 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         column
     }
 
-    /// Begins the accumulator of a key that came after the recent column was made.
+    /// Begins the accumulator of a key in the recent slice.
     #[cold]
     #[inline(never)]
-    fn add_lengthening(&mut self, slot: SlotNumber, value: &T) {
+    fn begin(&mut self, slot: SlotNumber, value: &T) {
         let length = self.column_length();
         self.recent.column.lengthen(length);
         self.recent.column.cells[slot.index()] = Some(self.aggregate.lift(value));
@@ -273,11 +273,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
         self.recent.records += 1;
         match self.recent.column.cells.get_mut(slot.index()) {
             Some(Some(acc)) => self.aggregate.add(acc, &value),
-            Some(none) => {
-                *none = Some(self.aggregate.lift(&value));
-                self.recent.column.used.push(slot);
-            }
-            None => self.add_lengthening(slot, &value),
+            _ => self.begin(slot, &value),
         }
     }
 

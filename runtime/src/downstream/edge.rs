@@ -13,7 +13,7 @@ pub(crate) type Slot<T> = CachePadded<Batch<T>>;
 
 /// How many batches an edge holds. Enough to ride out the scheduling of two threads, few enough that the
 /// batches in flight stay in cache.
-const SLOTS: usize = 8;
+const SLOTS: usize = 64;
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
 pub(crate) fn edge<T>(batch: usize) -> (EdgeOut<T>, Consumer<Slot<T>>) {

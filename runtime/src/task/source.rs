@@ -50,8 +50,10 @@ struct Inlet<R, F, D> {
     cadence: Cadence,
     /// The least watermark that makes a difference downstream and has not been passed on.
     next_edge: Watermark,
-    /// No record before this time can bring the watermark there.
+    /// No record before this time can bring the watermark there, or has to be taken note of for any other reason.
     edge_at: Timestamp,
+    /// Whether the watermark is wanted between edges too, so that the latest time must be known at all times.
+    watch_all: bool,
     /// How many records this step may take, and how many of those are left. What was taken is counted from
     /// the two, once a step.
     allowed: usize,
@@ -64,7 +66,8 @@ struct Inlet<R, F, D> {
 impl<S: Source, F, D> SourceTask<S, F, D> {
     pub(crate) fn new(parts: SourceParts<S, F>, down: D) -> Self {
         let next_edge = parts.cadence.next_after(Watermark::MIN);
-        let edge_at = parts.disorder.time_reaching(next_edge);
+        let watch_all = parts.watermark_every.is_some();
+        let edge_at = edge_at(&parts.disorder, next_edge, watch_all);
         let inlet = Inlet {
             rejects: parts.rejects,
             time_of: parts.time_of,
@@ -73,6 +76,7 @@ impl<S: Source, F, D> SourceTask<S, F, D> {
             cadence: parts.cadence,
             next_edge,
             edge_at,
+            watch_all,
             allowed: 0,
             room: 0,
             records_in: 0,
@@ -91,6 +95,11 @@ impl<S: Source, F, D> SourceTask<S, F, D> {
     }
 }
 
+/// The least time that has to be looked at more closely.
+fn edge_at(disorder: &BoundedDisorder, next_edge: Watermark, watch_all: bool) -> Timestamp {
+    if watch_all { Timestamp::MIN } else { disorder.time_reaching(next_edge) }
+}
+
 impl<T, R, F, D> Intake<T, R> for Inlet<R, F, D>
 where
     T: Send,
@@ -107,8 +116,7 @@ where
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
-        self.disorder.observe(time);
-        if time >= self.edge_at && !self.pass_edge::<T>() {
+        if time >= self.edge_at && !self.look_closer::<T>(time) {
             return Demand::Enough;
         }
         demand
@@ -126,20 +134,26 @@ where
 }
 
 impl<R: Send, F, D> Inlet<R, F, D> {
-    /// The watermark has crossed an edge where something downstream may happen: it goes on at this very
-    /// record, so that results do not depend on where a batch happens to end. False if what follows has
-    /// more to do with it, or no room, so that no further record may be taken now.
+    /// A record may have brought the watermark to an edge where something downstream may happen. If so it goes
+    /// on at this very record, so that results do not depend on where a batch happens to end. False if what
+    /// follows has more to do with it, or no room, so that no further record may be taken now.
+    ///
+    /// Times before `edge_at` need not be taken note of on the way here: they are less than this one.
     #[inline(never)]
-    fn pass_edge<T>(&mut self) -> bool
+    fn look_closer<T>(&mut self, time: Timestamp) -> bool
     where
         D: Downstream<T>,
     {
+        self.disorder.observe(time);
         let watermark = self.disorder.watermark();
-        if watermark < self.next_edge {
+        let at_edge = watermark >= self.next_edge;
+        if at_edge {
+            self.next_edge = self.cadence.next_after(watermark);
+        }
+        self.edge_at = edge_at(&self.disorder, self.next_edge, self.watch_all);
+        if !at_edge {
             return true;
         }
-        self.next_edge = self.cadence.next_after(watermark);
-        self.edge_at = self.disorder.time_reaching(self.next_edge);
         if self.outlet.down.watermark(watermark) == Step::More {
             self.outlet.owed.push_back(watermark);
         }
@@ -273,8 +287,9 @@ where
     }
 
     fn counts(&self) -> Counts {
-        let mut counts =
-            Counts { records_in: self.inlet.records_in, rejected: self.inlet.rejected, ..Counts::default() };
+        // Within a poll, and after one that has panicked, the last records are yet to be added up.
+        let records_in = self.inlet.records_in + self.inlet.taken();
+        let mut counts = Counts { records_in, rejected: self.inlet.rejected, ..Counts::default() };
         self.inlet.outlet.down.count(&mut counts);
         counts
     }

@@ -34,6 +34,17 @@ fn a_graph_that_cannot_run_is_refused_and_says_where() {
     let place = format!("{}:{line}:", file!());
     assert!(error.contains("`iter`") && error.contains(&place), "{error} should name {place}");
 
+    // A side output is in use, but the operator that feeds it leads nowhere itself.
+    let graph = Graph::new();
+    let window = || Sliding::tumbling(Duration::from_nanos(5)).unwrap();
+    let stream = graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order());
+    let (counts, late) = stream.key_by(|n| *n).window(window()).aggregate(count());
+    counts.for_each(|_| ());
+    let (_, later) = late.key_by(|late| late.key).window(window()).aggregate(count());
+    later.for_each(|_| ());
+    let error = graph.start(options).expect_err("the second window leads nowhere").to_string();
+    assert!(error.contains("`aggregate`"), "{error}");
+
     for (workers, batch) in [(0, 1), (257, 1), (1, 0), (1, 65_537), (usize::MAX, usize::MAX)] {
         let graph = Graph::new();
         graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order()).for_each(|_| ());
@@ -126,7 +137,7 @@ fn a_slow_sink_holds_the_source_back_and_nothing_is_lost() {
         let now = job.records_in();
         read = if now == read.0 && now > 0 { (now, read.1 + 1) } else { (now, 0) };
     }
-    assert!(read.0 < 1_000, "{} records are under way, more than the edges hold", read.0);
+    assert!(read.0 < 10_000, "{} records are under way, more than the edges hold", read.0);
     assert_eq!(taken.load(Ordering::Relaxed), 0);
 
     *gate.0.lock().unwrap() = true;
@@ -161,5 +172,40 @@ fn a_sink_that_fails_stops_even_an_endless_source() {
         let Err(RunError::Job(error)) = outcome else { panic!("{outcome:?}") };
         assert!(matches!(error.failure, Failure::Sink { .. }), "{error}");
         assert!(error.to_string().ends_with(": the disk is full"), "{error}");
+    }
+}
+
+#[test]
+#[should_panic(expected = "this graph has been started")]
+fn a_stream_cannot_be_ended_after_the_start() {
+    let graph = Graph::new();
+    let stream = graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order());
+    assert!(graph.start(JobOptions::default()).is_err());
+    stream.for_each(|_| ());
+}
+
+#[test]
+fn a_job_may_drop_its_own_handle() {
+    let slot: Arc<Mutex<Option<JobHandle>>> = Arc::default();
+    let ended = Arc::new(AtomicI64::new(0));
+    /// Says that the sink, and with it the job's last task, is gone.
+    struct Gone(Arc<AtomicI64>);
+    impl Drop for Gone {
+        fn drop(&mut self) {
+            self.0.store(1, Ordering::Relaxed);
+        }
+    }
+    let graph = Graph::new();
+    let (own, gone) = (Arc::clone(&slot), Gone(Arc::clone(&ended)));
+    let stream = graph.iter(endless()).event_time(|n| Timestamp::from_nanos(*n), in_order());
+    stream.for_each(move |_| {
+        let _ = &gone;
+        drop(own.lock().unwrap().take());
+    });
+    let mut held = slot.lock().unwrap();
+    *held = Some(graph.start(JobOptions::default()).unwrap());
+    drop(held);
+    while ended.load(Ordering::Relaxed) == 0 {
+        std::thread::yield_now();
     }
 }

@@ -10,3 +10,4 @@ mod flights;
 mod lifecycle;
 mod naive;
 mod panics;
+mod sources;

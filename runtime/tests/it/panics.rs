@@ -167,6 +167,7 @@ fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
             assert!(thread.starts_with("nl"), "{what}: on thread {thread}");
             let job = thread.split_once("-w").expect("a data thread's name").0.to_owned() + "-";
             assert_eq!(threads_named(&job), Vec::<String>::new(), "{what}");
+            assert!(error.report.records_in >= error.report.records_on_time, "{what}");
             if position == "drop" {
                 assert!(
                     matches!(&error.failure, Failure::Died { message, .. } if message == "trap in drop"),
@@ -258,4 +259,65 @@ fn a_failing_job_leaves_another_one_alone() {
     let trap = Trap { armed: "map", thread: Arc::default() };
     assert!(graph_with(&trap).run(JobOptions::default()).is_err());
     assert_eq!(healthy.wait().expect("it has nothing to do with the other").records_in, 200_000);
+}
+
+#[test]
+fn a_panic_with_a_value_that_panics_when_dropped_ends_the_job_all_the_same() {
+    struct Bomb;
+    impl Drop for Bomb {
+        fn drop(&mut self) {
+            panic!("again");
+        }
+    }
+    for workers in [1, 2] {
+        let graph = Graph::new();
+        let stream = graph
+            .iter(0..10_i64)
+            .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
+        stream.for_each(|_| std::panic::panic_any(Bomb));
+        let outcome = graph.run(JobOptions { workers, batch: 1 });
+        let Err(RunError::Job(error)) = outcome else { panic!("it should fail") };
+        assert!(matches!(error.failure, Failure::Panicked { .. }), "{error}");
+    }
+}
+
+/// Takes its time.
+struct Slow(Arc<Mutex<u64>>);
+
+impl<T> Sink<T> for Slow {
+    fn write(&mut self, records: &mut std::vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        thread::sleep(Duration::from_micros(200));
+        *self.0.lock().unwrap() += records.len() as u64;
+        Ok(())
+    }
+}
+
+#[test]
+fn what_is_complete_when_another_part_panics_is_written_however_slow_its_sink() {
+    const LAST: i64 = 30_000;
+    for workers in [1, 2, 3] {
+        for batch in [7, 64, 512] {
+            let graph = Graph::new();
+            let (sums, late) = graph
+                .iter(0..=LAST)
+                .event_time(
+                    |n| Timestamp::from_nanos(if *n == 0 || *n == LAST { 1_000_000 + n } else { *n }),
+                    BoundedDisorder::new(Duration::ZERO).unwrap(),
+                )
+                .key_by(|n| *n)
+                .window(Sliding::tumbling(Duration::from_nanos(10)).unwrap())
+                .aggregate(sum(|n: &i64| {
+                    assert!(*n == 0, "the trap");
+                    0
+                }));
+            sums.for_each(|_| ());
+            let taken = Arc::default();
+            late.to(Slow(Arc::clone(&taken)));
+            // All records between the first and the last are late; the last one is not, and sets off the trap.
+            let outcome = graph.run(JobOptions { workers, batch });
+            let Err(RunError::Job(error)) = outcome else { panic!("it should fail") };
+            assert_eq!(error.report.records_late, LAST.unsigned_abs() - 1);
+            assert_eq!(*taken.lock().unwrap(), error.report.records_late, "{workers} workers, batch {batch}");
+        }
+    }
 }
