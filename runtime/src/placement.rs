@@ -29,7 +29,8 @@ fn may_spin_cell() -> &'static Published {
 }
 
 fn publish(cores: &[Core]) {
-    may_spin_cell().set(cores.iter().all(|core| core.threads <= 1).into());
+    let apart = !cores.is_empty() && cores.iter().all(|core| core.threads <= 1);
+    may_spin_cell().set(apart.into());
 }
 
 fn cores() -> MutexGuard<'static, Option<Vec<Core>>> {

@@ -81,10 +81,10 @@ fn a_source_that_pauses_and_rejects_and_ends_with_its_last_record_loses_nothing(
     }
 }
 
-/// Gives one record, then nothing until it is told to end.
+/// Gives one record and one reject, then nothing until both have arrived.
 struct Trickle {
     given: bool,
-    end: Arc<AtomicU64>,
+    arrived: Arc<AtomicU64>,
 }
 
 impl Source for Trickle {
@@ -94,22 +94,24 @@ impl Source for Trickle {
     fn poll(&mut self, intake: &mut impl Intake<i64, ()>) -> Result<Readiness, BoxError> {
         if !self.given {
             self.given = true;
-            let _ = intake.accept(1);
+            let _ = (intake.accept(1), intake.reject(()));
         }
-        Ok(if self.end.load(Ordering::Relaxed) == 0 { Readiness::Pending } else { Readiness::Ended })
+        Ok(if self.arrived.load(Ordering::Relaxed) < 2 { Readiness::Pending } else { Readiness::Ended })
     }
 }
 
 #[test]
 fn a_record_that_comes_alone_goes_all_the_way_without_waiting_for_others() {
     for workers in WORKERS {
-        let end = Arc::new(AtomicU64::new(0));
+        let arrived = Arc::new(AtomicU64::new(0));
+        let (one, other) = (Arc::clone(&arrived), Arc::clone(&arrived));
         let graph = Graph::new();
-        let (numbers, _) = graph.source(Trickle { given: false, end: Arc::clone(&end) });
-        let arrived = Arc::clone(&end);
+        // What arrives ends the source: the job would never end if any of it were held back. One way is
+        // fused with the source, the other one leads over an edge.
+        let (numbers, rejected) = graph.source(Trickle { given: false, arrived });
         let stream = numbers.event_time(|n| at(*n), in_order());
-        // The record itself ends the source: the job would never end if it were held back.
-        stream.map(|n| n).for_each(move |_| arrived.store(1, Ordering::Relaxed));
+        stream.map(|n| n).for_each(move |_| _ = one.fetch_add(1, Ordering::Relaxed));
+        rejected.for_each(move |_| _ = other.fetch_add(1, Ordering::Relaxed));
         let job = graph.start(JobOptions { workers, batch: 512 }).unwrap();
         assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: the record was held back");
     }

@@ -69,6 +69,8 @@ fn run(input: &[(i64, u8, i64)], size: i64, every: i64, disorder: i64, room: usi
     let mut source = BoundedDisorder::new(nanos(disorder)).unwrap();
     let mut fold = WindowFold::new(windows, stats(|n: &i64| *n));
     let mut out = Narrow { seen: Vec::new(), room };
+    // In the order in which they come to be known; late records do not make theirs known.
+    let mut keys = Vec::new();
     let advance = |fold: &mut WindowFold<_, _, i64>, out: &mut Narrow, watermark| {
         while fold.on_watermark(watermark, out) == Step::More {
             assert_eq!(out.room, 0, "stopped although there was room");
@@ -78,7 +80,11 @@ fn run(input: &[(i64, u8, i64)], size: i64, every: i64, disorder: i64, room: usi
     };
     for &(time, key, value) in input {
         let record: Record<Value> = Record { time: Timestamp::from_nanos(time), value: Keyed { key, value } };
+        let late_before = fold.tally().late;
         fold.on_record(record, &mut out);
+        if fold.tally().late == late_before && !keys.contains(&key) {
+            keys.push(key);
+        }
         source.observe(record.time);
         advance(&mut fold, &mut out, source.watermark());
     }
@@ -86,13 +92,14 @@ fn run(input: &[(i64, u8, i64)], size: i64, every: i64, disorder: i64, room: usi
 
     let tally = fold.tally();
     let mut outcome = Outcome { missed: tally.missed_windows, on_time: tally.on_time, ..Outcome::default() };
-    let mut latest_end = Timestamp::MIN;
+    let mut latest = (Timestamp::MIN, 0);
     for Record { time, value } in out.seen {
         match value {
             Windowed::Late(late) => outcome.late.push((time.as_nanos(), late.key, late.value)),
             Windowed::Result(WindowResult { window, key, value }) => {
-                assert!(window.end >= latest_end, "windows fire in order");
-                latest_end = window.end;
+                let known = keys.iter().position(|seen| *seen == key).expect("a key that was seen");
+                assert!((window.end, known) >= latest, "windows in order, and keys as they first appeared");
+                latest = (window.end, known);
                 assert_eq!(time.as_nanos(), window.end.as_nanos() - 1);
                 let at = (window.start.as_nanos(), window.end.as_nanos(), key);
                 let figures = (value.count, value.sum, value.min, value.max);
