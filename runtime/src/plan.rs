@@ -44,8 +44,8 @@ pub(crate) struct WatermarkNeeds {
     pub(crate) any: bool,
 }
 
-/// How many records a source reads at the most before it passes a watermark on to operators that wait for
-/// any. It is no multiple of a batch: where a watermark stands must not depend on that.
+/// How many records a source reads before it passes a watermark on to operators that wait for any. A number of
+/// its own, whatever the size of a batch: where a watermark stands must not depend on that.
 const WATERMARK_EVERY: NonZero<usize> = NonZero::new(1_024).expect("not zero");
 
 /// The most memory that the edges of a job may need.
