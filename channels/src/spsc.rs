@@ -26,7 +26,7 @@
 //! Both counters run freely and wrap; slot `i` lies at `i & mask`. Each side keeps its own counter in its
 //! handle and the last value it saw of the other's: the shared line is read only when the ring looks full
 //! or empty. There is no read-modify-write and no fence. The edges, each with the loom model in
-//! `channels/tests/loom.rs` that fails when either end is weakened:
+//! `channels/tests/loom.rs` that fails when either end is weakened (`cargo xtask orderings` tries that):
 //!
 //! | edge | from | to | hands over | loom model |
 //! |---|---|---|---|---|

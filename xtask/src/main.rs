@@ -1,5 +1,6 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`.
+//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask orderings`.
 
+mod orderings;
 mod test;
 mod tidy;
 mod tree;
@@ -8,8 +9,9 @@ use std::{env, io::Write, path::Path, process::ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
-  test   everything CI checks: format, tidy, clippy, tests, doctests, loom models, documentation
-  tidy   what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links";
+  test       everything CI checks: format, tidy, clippy, tests, doctests, loom models, orderings, documentation
+  tidy       what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links
+  orderings  weakens each memory order in turn and expects a loom model to fail";
 
 /// Why a command failed, in words for the terminal.
 type Failure = String;
@@ -20,6 +22,7 @@ fn main() -> ExitCode {
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         ["test"] => test::run(root),
         ["tidy"] => tidy::run(root),
+        ["orderings"] => orderings::run(root),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

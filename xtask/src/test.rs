@@ -6,7 +6,7 @@ use std::{
     time::Instant,
 };
 
-use crate::{Failure, say, tidy};
+use crate::{Failure, orderings, say, tidy};
 
 /// A step that is a call of cargo: what it is, its arguments, and variables to set for it.
 type Step = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
@@ -43,6 +43,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         }
         say(&format!("    {name}: {} s", started.elapsed().as_secs()));
     }
+    announce("orderings");
+    orderings::run(root)?;
     say("xtask test: every step passed");
     Ok(())
 }

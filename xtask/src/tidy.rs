@@ -3,7 +3,7 @@
 mod arrows;
 mod hot;
 mod links;
-mod orderings;
+pub(crate) mod orderings;
 mod purity;
 
 use std::path::Path;

@@ -27,6 +27,36 @@ impl Note<'_> {
     }
 }
 
+/// An atomic operation whose order could be weakened.
+#[derive(Debug)]
+pub(crate) struct Site<'a> {
+    pub(crate) source: &'a Source,
+    /// The line of the operation, counted from zero.
+    pub(crate) index: usize,
+    /// `Type::function`.
+    pub(crate) name: String,
+    pub(crate) order: &'a str,
+    /// The loom model that its module's protocol chapter names for its edge.
+    pub(crate) model: &'a str,
+}
+
+/// Every atomic operation that is not `Relaxed`.
+pub(crate) fn sites(sources: &[Source]) -> Vec<Site<'_>> {
+    let atomics =
+        sources.iter().filter(|source| source.is_product_code() && source.path.starts_with("channels/"));
+    let notes = atomics.flat_map(|source| notes_in(source, &mut Vec::new()));
+    let strong = notes.filter(|note| note.order != "Relaxed");
+    strong.filter_map(site_of).collect()
+}
+
+fn site_of(note: Note<'_>) -> Option<Site<'_>> {
+    let written = format!("Ordering::{}", note.order);
+    let mut below = note.source.lines().skip(note.index + 1).take(REACH_LINES);
+    let (index, _) = below.find(|(_, line)| line.contains(&written))?;
+    let model = model_of(&note)?;
+    Some(Site { source: note.source, index, name: note.site, order: note.order, model })
+}
+
 pub(crate) fn check(sources: &[Source]) -> Vec<Finding> {
     let atomics =
         sources.iter().filter(|source| source.is_product_code() && source.path.starts_with("channels/"));
@@ -118,11 +148,14 @@ fn edge_has_model(note: &Note<'_>, sources: &[Source]) -> bool {
         .flat_map(|source| source.text.lines())
         .filter_map(|line| line.strip_prefix("fn ")?.split('(').next())
         .collect();
-    let row_begins = format!("//! | `{}` |", note.edge);
-    note.source.text.lines().any(|line| {
-        let last = line.trim_end_matches(" |").rsplit("| ").next().unwrap_or_default();
-        line.starts_with(&row_begins) && models.contains(last.trim_matches('`'))
-    })
+    model_of(note).is_some_and(|model| models.contains(model))
+}
+
+/// The last cell of the edge's row in the chapter at the head of the module.
+fn model_of<'a>(note: &Note<'a>) -> Option<&'a str> {
+    let row_begins = format!("//! | `{}` | `", note.edge);
+    let row = note.source.text.lines().find(|line| line.starts_with(&row_begins))?;
+    Some(row.trim_end_matches(" |").rsplit("| ").next()?.trim_matches('`'))
 }
 
 #[cfg(test)]
@@ -130,7 +163,7 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "\
-//! | `tail` | from | to | hands over | `a_model` |
+//! | `tail` | `from` | `to` | hands over | `a_model` |
 impl<S> Producer<S> {
     pub fn publish(&mut self) {
         // ORDERING(tail): Release; pairs with Consumer::peek
