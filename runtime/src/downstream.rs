@@ -35,6 +35,9 @@ pub trait Downstream<T>: Send {
     /// Whether another record fits without growing anything.
     fn has_room(&self) -> bool;
 
+    /// Whether anybody still takes what comes out at the far end.
+    fn is_wanted(&self) -> bool;
+
     /// Hands on what has gathered at the ends.
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt>;
 
@@ -133,6 +136,10 @@ where
         self.down.has_room()
     }
 
+    fn is_wanted(&self) -> bool {
+        self.down.is_wanted()
+    }
+
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
         self.down.flush(extent)
     }
@@ -190,6 +197,10 @@ where
     #[inline]
     fn has_room(&self) -> bool {
         self.results.has_room() && self.late.as_ref().is_none_or(EdgeOut::has_room)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.results.is_wanted()
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {

@@ -13,7 +13,6 @@ use nacreous_watermark::Watermark;
 
 use crate::{
     downstream::{Downstream, Extent, Flushed, Halt},
-    job::Failure,
     meter::Counts,
 };
 
@@ -22,9 +21,10 @@ pub(crate) trait Task: Send {
     /// Does a bounded amount of work.
     fn step(&mut self) -> Result<Progress, Halt>;
 
-    /// Takes no more input, but hands on what is complete, as far as that goes now. To be called again until
-    /// it is [`Progress::Finished`]; the task is dropped then.
-    fn leave(&mut self) -> Result<Progress, Halt>;
+    /// Takes no more input, but finishes and hands on what is complete, as far as that goes now. To be called
+    /// again until it is [`Progress::Finished`]; the task is dropped then. Its operators are left alone unless
+    /// they are `sound`: one that has panicked may be in any state.
+    fn leave(&mut self, sound: bool) -> Result<Progress, Halt>;
 
     /// What became of the records that came through here.
     fn counts(&self) -> Counts;
@@ -49,16 +49,22 @@ struct Outlet<D> {
     owed: VecDeque<Watermark>,
     /// Set when no more input will be taken: what is left is to hand on everything, and that is it.
     ending: Option<Ending>,
+    /// Steps since everything was last handed on.
+    steps: u32,
 }
 
 /// How a task ends that ends in good order.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Ending {
     /// The end of the input has come, and gone on.
     Complete,
-    /// The input broke off: this task, or one before it, has failed. Its failure, if it was this one.
-    BrokenOff(Option<Failure>),
+    /// The input broke off: something before this task has failed.
+    BrokenOff,
 }
+
+/// How many steps a task takes at the most before it hands on also what does not fill a batch: input that never
+/// runs dry must not hold anything back for ever.
+const STEPS_MAX: u32 = 64;
 
 /// What a task does after it has settled what it owes.
 enum Next {
@@ -70,49 +76,76 @@ enum Next {
 
 impl<D> Outlet<D> {
     fn new(down: D) -> Self {
-        Self { down, owed: VecDeque::with_capacity(4), ending: None }
+        Self { down, owed: VecDeque::with_capacity(4), ending: None, steps: 0 }
+    }
+
+    /// How much to hand on in the step that begins now.
+    fn extent(&mut self) -> Extent {
+        self.steps += 1;
+        if self.steps < STEPS_MAX && self.ending.is_none() {
+            return Extent::Full;
+        }
+        self.steps = 0;
+        Extent::All
     }
 
     /// Makes room and pays what is owed, as far as that goes; to be called before taking input.
-    fn settle<T>(&mut self) -> Result<Next, Halt>
+    fn settle<T>(&mut self, extent: Extent) -> Result<Next, Halt>
     where
         D: Downstream<T>,
     {
-        if self.down.flush(Extent::Full)? == Flushed::Blocked {
+        if self.down.flush(extent)? == Flushed::Blocked {
             return Ok(Next::Return(Progress::None));
         }
-        if let Some(watermark) = self.owed.front().copied() {
-            if self.down.watermark(watermark) == Step::Done {
-                self.owed.pop_front();
-                if watermark.is_end() {
-                    self.ending = Some(Ending::Complete);
-                }
-            }
+        if self.pay_one() {
             return Ok(Next::Return(Progress::Made));
         }
-        match &self.ending {
+        match self.ending {
             None => return Ok(Next::TakeInput),
-            Some(Ending::BrokenOff(_)) if self.down.break_off() == Step::More => {
+            Some(Ending::BrokenOff) if self.down.break_off() == Step::More => {
                 return Ok(Next::Return(Progress::Made));
             }
             Some(_) => {}
         }
-        if self.down.flush(Extent::All)? == Flushed::Blocked {
-            return Ok(Next::Return(Progress::None));
-        }
-        match self.ending.take() {
-            Some(Ending::BrokenOff(Some(failure))) => Err(Halt::Failed(failure)),
-            _ => Ok(Next::Return(Progress::Finished)),
-        }
+        Ok(Next::Return(match self.down.flush(Extent::All)? {
+            Flushed::Clear => Progress::Finished,
+            Flushed::Blocked => Progress::None,
+        }))
     }
 
-    fn leave<T>(&mut self) -> Result<Progress, Halt>
+    fn leave<T>(&mut self, sound: bool) -> Result<Progress, Halt>
     where
         D: Downstream<T>,
     {
+        if self.down.flush(Extent::Last)? == Flushed::Blocked {
+            return Ok(Progress::None);
+        }
+        if sound && self.down.is_wanted() {
+            if self.pay_one() {
+                return Ok(Progress::Made);
+            }
+            if self.ending != Some(Ending::Complete) && self.down.break_off() == Step::More {
+                return Ok(Progress::Made);
+            }
+        }
         Ok(match self.down.flush(Extent::Last)? {
             Flushed::Clear => Progress::Finished,
             Flushed::Blocked => Progress::None,
         })
+    }
+
+    /// Has what follows deal with the oldest watermark owed, as far as there is room; false if none is owed.
+    fn pay_one<T>(&mut self) -> bool
+    where
+        D: Downstream<T>,
+    {
+        let Some(watermark) = self.owed.front().copied() else { return false };
+        if self.down.watermark(watermark) == Step::Done {
+            self.owed.pop_front();
+            if watermark.is_end() {
+                self.ending = Some(Ending::Complete);
+            }
+        }
+        true
     }
 }

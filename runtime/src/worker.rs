@@ -40,7 +40,7 @@ pub(crate) fn run(deployment: Deployment) {
         // Not being pinned costs speed, not correctness; a container may forbid it.
         let _ = core_affinity::set_for_current(core);
     }
-    let tasks = tasks.into_iter().map(|planned| Resident { planned, leaving: false }).collect();
+    let tasks = tasks.into_iter().map(|planned| Resident { planned, state: State::Running }).collect();
     Worker { thread, events }.run_tasks(tasks, &watch);
 }
 
@@ -82,8 +82,17 @@ struct Worker {
 /// A task on its worker.
 struct Resident {
     planned: PlannedTask,
-    /// It takes no more input, and stays only until what it has is handed on.
-    leaving: bool,
+    state: State,
+}
+
+/// What a task is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum State {
+    Running,
+    /// It takes no more input, and stays only until what it has is handed on. `sound` unless it has panicked.
+    Leaving {
+        sound: bool,
+    },
 }
 
 impl Worker {
@@ -119,21 +128,33 @@ impl Worker {
 
     /// Runs a task once. One that cannot go on begins to leave.
     fn step(&mut self, task: &mut Resident) -> Progress {
-        let Resident { planned: PlannedTask { task: body, meter }, leaving } = task;
+        let Resident { planned: PlannedTask { task: body, meter }, state } = task;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
-            let progress = if *leaving { body.leave() } else { body.step() };
+            let progress = match *state {
+                State::Running => body.step(),
+                State::Leaving { sound } => body.leave(sound),
+            };
             if !matches!(progress, Ok(Progress::None)) {
                 meter.publish(&body.counts());
             }
             progress
         }));
         match outcome {
-            Ok(Ok(progress)) => return progress,
-            Ok(Err(Halt::Disconnected)) => {}
-            Ok(Err(Halt::Failed(failure))) => self.fail(failure),
-            Err(panic) => self.panicked(panic),
+            Ok(Ok(progress)) => progress,
+            Ok(Err(halt)) => {
+                if let Halt::Failed(failure) = halt {
+                    self.fail(failure);
+                }
+                *state = State::Leaving { sound: *state != State::Leaving { sound: false } };
+                Progress::Made
+            }
+            Err(panic) => {
+                self.panicked(panic);
+                let again =
+                    mem::replace(state, State::Leaving { sound: false }) == State::Leaving { sound: false };
+                if again { Progress::Finished } else { Progress::Made }
+            }
         }
-        if mem::replace(leaving, true) { Progress::Finished } else { Progress::Made }
     }
 
     /// Drops a task that has nothing left to do; its ends of the edges close.
@@ -149,7 +170,7 @@ impl Worker {
     }
 
     fn drop_after_a_last_try(&mut self, mut task: Resident) {
-        task.leaving = true;
+        task.state = State::Leaving { sound: false };
         // Whatever comes of it, the task goes.
         let _ = self.step(&mut task);
         self.let_go(task);

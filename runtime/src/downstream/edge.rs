@@ -91,6 +91,10 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
         self.stuck.is_empty()
     }
 
+    fn is_wanted(&self) -> bool {
+        !self.producer.is_closed()
+    }
+
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
         if self.sent.is_end() && self.stuck.is_empty() && self.open.is_empty() {
             // The end has been handed on. That its reader may be gone by now is as it should be, and no
@@ -98,7 +102,13 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
             return Ok(Flushed::Clear);
         }
         if self.producer.is_closed() {
-            return if extent == Extent::Last { Ok(Flushed::Clear) } else { Err(Halt::Disconnected) };
+            if extent != Extent::Last {
+                return Err(Halt::Disconnected);
+            }
+            // Nobody reads this edge any more, but others of the same task may be read: make room.
+            self.stuck.drain();
+            self.open.drain();
+            return Ok(Flushed::Clear);
         }
         if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
             return Ok(Flushed::Blocked);
@@ -144,6 +154,10 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
 
     fn has_room(&self) -> bool {
         self.lanes.iter().all(EdgeOut::has_room)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.lanes.iter().any(EdgeOut::is_wanted)
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {

@@ -85,6 +85,10 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
         self.open.len() < self.full_at
     }
 
+    fn is_wanted(&self) -> bool {
+        !self.failed
+    }
+
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
         if self.open.len() >= self.full_at || (extent != Extent::Full && !self.open.is_empty()) {
             self.write()?;

@@ -30,7 +30,8 @@ impl<T: Send, D: Downstream<T>> EdgeTask<T, D> {
 impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
     // HOT(edge-task.step)
     fn step(&mut self) -> Result<Progress, Halt> {
-        match self.outlet.settle()? {
+        let extent = self.outlet.extent();
+        match self.outlet.settle(extent)? {
             Next::TakeInput => {}
             Next::Return(progress) => return Ok(progress),
         }
@@ -56,15 +57,15 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                     // Some lane ended without saying so, else the merged watermark had ended the task:
                     // whoever fed it died. What is complete is handed on, but no window fires that might
                     // miss records, and nobody further down is told of an end.
-                    self.outlet.ending = Some(Ending::BrokenOff(None));
+                    self.outlet.ending = Some(Ending::BrokenOff);
                 }
                 Ok(Progress::Made)
             }
         }
     }
 
-    fn leave(&mut self) -> Result<Progress, Halt> {
-        self.outlet.leave()
+    fn leave(&mut self, sound: bool) -> Result<Progress, Halt> {
+        self.outlet.leave(sound)
     }
 
     fn counts(&self) -> Counts {

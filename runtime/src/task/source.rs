@@ -210,7 +210,7 @@ where
     fn take_input(&mut self) -> Result<Progress, Halt> {
         let inlet = &mut self.inlet;
         if self.requests.fail.is_raised() {
-            inlet.outlet.ending = Some(Ending::BrokenOff(None));
+            inlet.outlet.ending = Some(Ending::BrokenOff);
             return Ok(Progress::Made);
         }
         if self.requests.stop.is_raised() {
@@ -242,11 +242,8 @@ where
                 inlet.end();
                 Ok(Progress::Made)
             }
-            Err(error) => {
-                let failure = Failure::Source { operator: self.name, error };
-                inlet.outlet.ending = Some(Ending::BrokenOff(Some(failure)));
-                Ok(Progress::Made)
-            }
+            // Said at once; the task leaves when what it has is handed on.
+            Err(error) => Err(Halt::Failed(Failure::Source { operator: self.name, error })),
         }
     }
 
@@ -270,20 +267,21 @@ where
 {
     fn step(&mut self) -> Result<Progress, Halt> {
         let inlet = &mut self.inlet;
-        let ending = inlet.outlet.ending.is_some();
-        if inlet.flush_rejects(if ending { Extent::All } else { Extent::Full })? == Flushed::Blocked {
+        let extent = inlet.outlet.extent();
+        if inlet.flush_rejects(extent)? == Flushed::Blocked {
             return Ok(Progress::None);
         }
-        match inlet.outlet.settle()? {
+        match inlet.outlet.settle(extent)? {
             Next::TakeInput => self.take_input(),
             Next::Return(progress) => Ok(progress),
         }
     }
 
-    fn leave(&mut self) -> Result<Progress, Halt> {
+    fn leave(&mut self, sound: bool) -> Result<Progress, Halt> {
         let rejects = self.inlet.flush_rejects(Extent::Last);
-        let progress = self.inlet.outlet.leave();
-        if rejects? == Flushed::Blocked { Ok(Progress::None) } else { progress }
+        let progress = self.inlet.outlet.leave(sound)?;
+        let waits = progress == Progress::Finished && rejects? == Flushed::Blocked;
+        Ok(if waits { Progress::None } else { progress })
     }
 
     fn counts(&self) -> Counts {

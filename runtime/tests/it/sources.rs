@@ -231,3 +231,114 @@ fn windows_over_late_records_are_the_same_in_every_way_of_running_them() {
     }
     assert!(outcomes.iter().all(|outcome| *outcome == outcomes[0]));
 }
+
+/// Fails at its first record.
+struct Broken;
+
+impl<T> nacreous::sink::Sink<T> for Broken {
+    fn write(&mut self, _: &mut std::vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        Err("broken".into())
+    }
+}
+
+/// Many keys in one window, some late records, the record that closes the window; then nothing for ever.
+struct OneBigWindow {
+    next: i64,
+}
+
+impl Source for OneBigWindow {
+    type Item = i64;
+    type Reject = ();
+
+    fn poll(&mut self, intake: &mut impl Intake<i64, ()>) -> Result<Readiness, BoxError> {
+        while self.next < ALL {
+            self.next += 1;
+            if intake.accept(self.next - 1) == Demand::Enough {
+                return Ok(Readiness::Ready);
+            }
+        }
+        Ok(Readiness::Pending)
+    }
+}
+
+const KEYS: i64 = 20_000;
+const LATE: i64 = 64;
+const ALL: i64 = KEYS + LATE + 1;
+
+#[test]
+fn a_window_that_is_closing_is_written_out_although_a_side_output_fails_meanwhile() {
+    for workers in [1, 2, 3, 5] {
+        let graph = Graph::new();
+        let (numbers, _) = graph.source(OneBigWindow { next: 0 });
+        let time_of = |n: &i64| match *n {
+            0..KEYS => at(100 + n % 100),
+            KEYS..ALL if *n < ALL - 1 => at(5),
+            _ => at(200),
+        };
+        let (sums, late) = numbers
+            .event_time(time_of, in_order())
+            .key_by(|n| *n)
+            .window(Sliding::tumbling(Duration::from_nanos(100)).unwrap())
+            .aggregate(sum(|n: &i64| *n));
+        let written = Arc::new(AtomicU64::new(0));
+        let count = Arc::clone(&written);
+        sums.for_each(move |_| _ = count.fetch_add(1, Ordering::Relaxed));
+        late.to(Broken);
+        let job = graph.start(JobOptions { workers, batch: 64 }).unwrap();
+        assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: it does not end");
+        let error = job.wait().expect_err("a sink failed");
+        assert!(matches!(error.failure, Failure::Sink { .. }), "{error}");
+        assert_eq!(written.load(Ordering::Relaxed), error.report.results, "{workers} workers");
+    }
+}
+
+/// Reads a few records, then gives up.
+struct GivesUp;
+
+impl Source for GivesUp {
+    type Item = i64;
+    type Reject = ();
+
+    fn poll(&mut self, intake: &mut impl Intake<i64, ()>) -> Result<Readiness, BoxError> {
+        let _ = intake.accept(1);
+        Err("gave up".into())
+    }
+}
+
+#[test]
+fn the_failure_reported_is_the_first_and_not_what_came_of_it() {
+    for workers in WORKERS {
+        let graph = Graph::new();
+        let (numbers, _) = graph.source(GivesUp);
+        numbers.event_time(|n| at(*n), in_order()).to(Broken);
+        let Err(RunError::Job(error)) = graph.run(JobOptions { workers, batch: 8 }) else {
+            panic!("it should fail")
+        };
+        assert!(matches!(error.failure, Failure::Source { .. }), "{error}");
+    }
+}
+
+#[test]
+fn input_that_never_runs_dry_holds_nothing_back() {
+    for workers in WORKERS {
+        let graph = Graph::new();
+        // Some windows close, some records are late, and then time stands still.
+        let time_of = |n: &i64| at(if *n == 1_000 { 5 } else { (*n).min(900) });
+        let stream = graph.iter(0_i64..).event_time(time_of, in_order());
+        let (counts, late) = stream
+            .key_by(|_| ())
+            .window(Sliding::tumbling(Duration::from_nanos(100)).unwrap())
+            .aggregate(count());
+        let arrived = Arc::new(AtomicU64::new(0));
+        let (of_counts, of_late) = (Arc::clone(&arrived), Arc::clone(&arrived));
+        counts.for_each(move |_| _ = of_counts.fetch_add(1, Ordering::Relaxed));
+        late.for_each(move |_| _ = of_late.fetch_add(100, Ordering::Relaxed));
+        let job = graph.start(JobOptions { workers, batch: 512 }).unwrap();
+        let patience = std::time::Instant::now();
+        while arrived.load(Ordering::Relaxed) < 109 {
+            assert!(patience.elapsed() < Duration::from_secs(30), "{workers} workers: still held back");
+            assert!(!job.wait_timeout(Duration::from_millis(1)), "an endless job has ended");
+        }
+        job.cancel();
+    }
+}
