@@ -5,8 +5,7 @@ use crate::{Span, SpanError, Timestamp, Watermark};
 /// Watermarks for a source whose records come out of order by at most a known bound.
 ///
 /// The watermark is the greatest time seen so far less the bound. A record further behind than that may find
-/// windows closed that it would have belonged to.
-/// One generator serves one source partition, before any merge.
+/// windows closed that it would have belonged to. One generator serves one source partition, before any merge.
 #[derive(Debug, Clone)]
 pub struct BoundedDisorder {
     bound: Span,

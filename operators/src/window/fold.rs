@@ -18,7 +18,7 @@ use crate::{
 ///
 /// # Cost
 /// A record: one key look-up and one accumulator; a search among the open slices where it does not lie in
-/// the same slice as the record before. A closing window: one pass over the keys for each of its slices.
+/// the same slice as the record before. A closing window: one pass over the keys used in each of its slices.
 /// Memory: one accumulator for each key and open slice; keys are kept for good.
 pub struct WindowFold<K, A: Aggregate<T>, T> {
     windows: Sliding,

@@ -237,5 +237,8 @@ mod tests {
         assert_eq!(out.watermark(Watermark::END), Step::Done);
         drop(consumer);
         assert!(matches!(out.flush(Extent::All), Err(Halt::Disconnected)), "the end never got away");
+        assert!(!out.has_room());
+        assert!(matches!(out.flush(Extent::Last), Ok(Flushed::Clear)));
+        assert!(out.has_room(), "what nobody will read must not block a task that still has others to serve");
     }
 }

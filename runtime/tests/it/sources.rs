@@ -261,9 +261,10 @@ impl Source for OneBigWindow {
     }
 }
 
-const KEYS: i64 = 20_000;
-const LATE: i64 = 64;
-const ALL: i64 = KEYS + LATE + 1;
+/// The late records and the one that closes the window come together, in the last batch of 64.
+const BATCH: usize = 64;
+const KEYS: i64 = 312 * 64;
+const ALL: i64 = KEYS + 64;
 
 #[test]
 fn a_window_that_is_closing_is_written_out_although_a_side_output_fails_meanwhile() {
@@ -284,11 +285,16 @@ fn a_window_that_is_closing_is_written_out_although_a_side_output_fails_meanwhil
         let count = Arc::clone(&written);
         sums.for_each(move |_| _ = count.fetch_add(1, Ordering::Relaxed));
         late.to(Broken);
-        let job = graph.start(JobOptions { workers, batch: 64 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: BATCH }).unwrap();
         assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: it does not end");
         let error = job.wait().expect_err("a sink failed");
         assert!(matches!(error.failure, Failure::Sink { .. }), "{error}");
-        assert_eq!(written.load(Ordering::Relaxed), error.report.results, "{workers} workers");
+        let written = written.load(Ordering::Relaxed);
+        assert_eq!(written, error.report.results, "{workers} workers");
+        if workers == 1 {
+            // Here the window is sure to be closing when the failure comes.
+            assert_eq!(written, KEYS.unsigned_abs());
+        }
     }
 }
 
