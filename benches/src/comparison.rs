@@ -1,10 +1,7 @@
 //! One comparison: ours and the rival run alternately, their results are checked against each other, and
 //! the ratio is stated with its spread.
 
-use std::{
-    fmt, thread,
-    time::{Duration, Instant},
-};
+use std::{fmt, thread, time::Instant};
 
 use serde::Serialize;
 
@@ -13,13 +10,41 @@ pub struct Comparison {
     /// What is compared: `what/variant/rival`.
     pub id: &'static str,
     /// What the figures count.
-    pub unit: &'static str,
-    /// How much of it one run does.
-    pub amount: f64,
-    /// Runs ours once; a digest of its results.
-    pub ours: Box<dyn FnMut() -> u64>,
-    /// Runs the rival once; a digest of its results.
-    pub rival: Box<dyn FnMut() -> u64>,
+    pub measure: Measure,
+    /// Runs ours once.
+    pub ours: Side,
+    /// Runs the rival once.
+    pub rival: Side,
+}
+
+/// What a figure says.
+#[derive(Debug, Clone, Copy)]
+pub enum Measure {
+    /// Work done in a second, in this unit: more is better.
+    Rate(&'static str),
+    /// Time taken, in this unit: less is better.
+    Time(&'static str),
+}
+
+/// One side of a comparison: each call runs it once.
+pub type Side = Box<dyn FnMut() -> Outcome>;
+
+/// What one run came to.
+#[derive(Debug, Clone, Copy)]
+pub struct Outcome {
+    /// In the unit of the comparison.
+    pub figure: f64,
+    /// A digest of the results, the same for both sides.
+    pub digest: u64,
+}
+
+/// A side that does `amount` of something, timed as a whole; it returns a digest of its results.
+pub fn timed(amount: f64, mut run: impl FnMut() -> u64 + 'static) -> Side {
+    Box::new(move || {
+        let started = Instant::now();
+        let digest = run();
+        Outcome { figure: amount / started.elapsed().as_secs_f64(), digest }
+    })
 }
 
 /// What a comparison came to. Above 1 means ours is better.
@@ -55,28 +80,33 @@ impl Comparison {
         let (mut ours, mut rival, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
         for round in 0..=rounds {
             // Who goes first alternates too, so that neither always inherits the other's cache.
-            let (our_time, rival_time, our_digest, rival_digest);
+            let (our, their);
             if round % 2 == 0 {
-                (our_time, our_digest) = timed(&mut self.ours);
-                (rival_time, rival_digest) = timed(&mut self.rival);
+                our = (self.ours)();
+                their = (self.rival)();
             } else {
-                (rival_time, rival_digest) = timed(&mut self.rival);
-                (our_time, our_digest) = timed(&mut self.ours);
+                their = (self.rival)();
+                our = (self.ours)();
             }
-            if our_digest != rival_digest {
-                return Err(Disagreement { id: self.id, ours: our_digest, rival: rival_digest });
+            if our.digest != their.digest {
+                return Err(Disagreement { id: self.id, ours: our.digest, rival: their.digest });
             }
             if round > 0 {
-                ours.push(self.amount / our_time.as_secs_f64());
-                rival.push(self.amount / rival_time.as_secs_f64());
-                ratios.push(rival_time.as_secs_f64() / our_time.as_secs_f64());
+                ours.push(our.figure);
+                rival.push(their.figure);
+                ratios.push(match self.measure {
+                    Measure::Rate(_) => our.figure / their.figure,
+                    Measure::Time(_) => their.figure / our.figure,
+                });
             }
         }
         let ratio_min = ratios.iter().copied().fold(f64::INFINITY, f64::min);
         let ratio_max = ratios.iter().copied().fold(0.0, f64::max);
         Ok(Score {
             id: self.id,
-            unit: self.unit,
+            unit: match self.measure {
+                Measure::Rate(unit) | Measure::Time(unit) => unit,
+            },
             ours: median(ours),
             rival: median(rival),
             ratio: median(ratios),
@@ -85,12 +115,6 @@ impl Comparison {
             rounds,
         })
     }
-}
-
-fn timed(run: &mut dyn FnMut() -> u64) -> (Duration, u64) {
-    let started = Instant::now();
-    let digest = run();
-    (started.elapsed(), digest)
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -156,15 +180,16 @@ impl fmt::Display for Disagreement {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn comparison(ours: u64, rival: u64) -> Comparison {
         Comparison {
             id: "test/self",
-            unit: "runs/s",
-            amount: 1.0,
-            ours: Box::new(move || ours),
-            rival: Box::new(move || {
+            measure: Measure::Rate("runs/s"),
+            ours: timed(1.0, move || ours),
+            rival: timed(1.0, move || {
                 thread::sleep(Duration::from_millis(2));
                 rival
             }),
@@ -176,6 +201,13 @@ mod tests {
         let score = comparison(1, 1).run(5).expect("both agree");
         assert!(score.ratio > 1.0 && score.ours > score.rival);
         assert!(score.ratio_min <= score.ratio && score.ratio <= score.ratio_max);
+    }
+
+    #[test]
+    fn of_two_times_the_shorter_is_the_better() {
+        let side = |figure| -> Side { Box::new(move || Outcome { figure, digest: 0 }) };
+        let row = Comparison { id: "", measure: Measure::Time("ns"), ours: side(1.0), rival: side(2.0) };
+        assert!((row.run(5).expect("both agree").ratio - 2.0).abs() < f64::EPSILON);
     }
 
     #[test]

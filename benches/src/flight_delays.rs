@@ -15,7 +15,7 @@ use nacreous::{
 };
 use rustc_hash::FxBuildHasher;
 
-use crate::comparison::{Comparison, Digest, on_pinned_thread};
+use crate::comparison::{Comparison, Digest, Measure, on_pinned_thread, timed};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const HOUR_NANOS: i64 = 3_600_000_000_000;
@@ -29,10 +29,9 @@ type Code = ArrayString<8>;
 pub fn against_hand() -> Comparison {
     Comparison {
         id: "flight-delays/hand",
-        unit: "M records/s",
-        amount: RECORDS / 1e6,
-        ours: Box::new(|| ours(&file())),
-        rival: Box::new(|| on_pinned_thread(|| hand(&file()))),
+        measure: Measure::Rate("M records/s"),
+        ours: timed(RECORDS / 1e6, || ours(&file())),
+        rival: timed(RECORDS / 1e6, || on_pinned_thread(|| hand(&file()))),
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use nacreous::prelude::*;
 use rustc_hash::FxBuildHasher;
 
-use crate::comparison::{Comparison, Digest, on_pinned_thread};
+use crate::comparison::{Comparison, Digest, Measure, on_pinned_thread, timed};
 
 const KEYS: u64 = 1024;
 const WINDOW: Duration = Duration::from_secs(1);
@@ -28,12 +28,12 @@ struct Reading {
 pub fn against_hand() -> Comparison {
     // A job's source outlives whoever starts it, so the block lives as long as the program.
     let block: &[Reading] = block().leak();
+    let millions = (BLOCK * PASSES) as f64 / 1e6;
     Comparison {
         id: "keyed-sum/1-worker/hand",
-        unit: "M records/s",
-        amount: (BLOCK * PASSES) as f64 / 1e6,
-        ours: Box::new(|| ours(block)),
-        rival: Box::new(|| on_pinned_thread(|| hand(block))),
+        measure: Measure::Rate("M records/s"),
+        ours: timed(millions, || ours(block)),
+        rival: timed(millions, || on_pinned_thread(|| hand(block))),
     }
 }
 

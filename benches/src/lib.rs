@@ -2,12 +2,18 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`clock`] | reads the processor's cycle counter |
 //! | [`comparison`] | runs ours and the rival alternately and states the ratio with its spread |
 //! | [`flight_delays`] | the main job, against a plain loop over the same file |
 //! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table |
+//! | [`rings`] | the channels, against bare atomics and other crates |
+//! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
 //!
 //! `cargo run --release -p nacreous-benches --bin scorecard` runs them all.
 
+pub mod clock;
 pub mod comparison;
 pub mod flight_delays;
 pub mod keyed_sum;
+pub mod rings;
+pub mod two_threads;

@@ -1,105 +1,137 @@
-//! What a thread does when there is nothing to do: spin, then yield, then sleep for longer and longer.
+//! What a thread does when there is nothing to do, and how it is woken.
+//!
+//! A thread that polls keeps an [`Idle`]: after each round that found nothing it [waits](Idle::wait), after each
+//! that found something it says [so](Idle::reset). How it waits is a [`Strategy`]: it spins first, then yields,
+//! then parks, and each round without work takes it further. Whoever has published something for it calls
+//! [`Waker::wake`] afterwards, which costs next to nothing unless the thread is parked.
+//!
+//! ```
+//! use nacreous_channels::{idle::{Idle, Parker, Strategy}, spsc};
+//!
+//! let (mut sender, mut receiver) = spsc::channel(8);
+//! let parker = Parker::new();
+//! let waker = parker.waker();
+//! let consumer = std::thread::spawn(move || {
+//!     let mut idle = Idle::new(parker);
+//!     loop {
+//!         if let Some(value) = receiver.pop() {
+//!             idle.reset();
+//!             return value;
+//!         }
+//!         idle.wait(Strategy::FRUGAL);
+//!     }
+//! });
+//! sender.push(42).unwrap();
+//! waker.wake();
+//! assert_eq!(consumer.join().unwrap(), 42);
+//! ```
 
-use std::{hint, thread, time::Duration};
+mod barrier;
+mod parking;
 
-/// How many empty polls a thread spins through before it begins to yield: 50 to 100 µs where a pause takes 25
-/// to 50 ns, as on recent x86-64 servers.
+use std::{marker::PhantomData, time::Duration};
+
+pub use self::parking::{Parker, Waker};
+use crate::sync::{hint, thread};
+
+/// How a thread waits, further along the longer it finds nothing.
 ///
-/// That is longer than the shortest sleep really takes (the kernel rounds it up by 50 µs). Were it shorter,
-/// a thread that finds the other one asleep would fall asleep too, and the two would go on taking turns at
-/// sleeping, a ring's worth of work at a time.
-const SPINS: u32 = 2_048;
-/// How many empty polls it yields through before it begins to sleep.
-const YIELDS: u32 = 1;
-/// The first sleep; each one after it is twice as long, up to [`SLEEP_MAX`].
-const SLEEP_MIN: Duration = Duration::from_micros(10);
-/// The longest sleep: how late, at worst, an idle thread notices new work.
-const SLEEP_MAX: Duration = Duration::from_millis(1);
+/// Wake-up latency and idle cost of each are measured in `docs/decisions/005-wake-up.md`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Strategy {
+    /// How many rounds it spins through, with one pause of the processor each (10 to 60 ns).
+    pub spins: u32,
+    /// How many rounds it yields through: other threads that are ready may run.
+    pub yields: u32,
+    /// For how long it parks at a time, unless it is woken; if not at all, it goes on yielding, or spinning where
+    /// it does not yield.
+    pub park: Option<Duration>,
+}
 
-/// Counts a thread's empty polls in a row and waits accordingly.
-///
-/// Sleeping needs no wake-up call, so producers pay nothing for it: work that arrives at a thread that has
-/// long been idle is noticed after a millisecond at the latest (plus what the scheduler adds).
-#[derive(Debug, Default)]
+impl Strategy {
+    /// Spins for ever: notices work within a cache miss, and takes its core whole.
+    pub const BUSY: Self = Self { spins: 1, yields: 0, park: None };
+
+    /// Spins for 20 to 100 µs, yields once, then parks: notices work at once while there is much of it, and
+    /// costs nothing when there is none. For a thread with a core of its own.
+    pub const STEPPED: Self = Self { spins: 2_048, yields: 1, park: Some(PARK) };
+
+    /// Yields once, then parks, and never spins: right where threads outnumber cores, since a spinning thread
+    /// would keep the one it waits for from running.
+    pub const FRUGAL: Self = Self { spins: 0, yields: 1, park: Some(PARK) };
+}
+
+/// A parked thread looks round that often even if nobody wakes it: work may come from where there is no waker.
+const PARK: Duration = Duration::from_millis(100);
+
+/// Counts a thread's rounds without work and waits accordingly.
+#[derive(Debug)]
 pub struct Idle {
-    empty_polls: u32,
+    parker: Parker,
+    empty_rounds: u32,
+    /// It is this thread that parks, so it stays on it.
+    stays: PhantomData<*const ()>,
 }
 
 /// One way to wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Wait {
+enum Step {
     Spin,
     Yield,
-    Sleep(Duration),
+    /// Say that the next step is to park, and look for work once more.
+    Announce,
+    Park(Duration),
 }
 
 impl Idle {
-    /// Waits a little, longer with each call since the last [`reset`](Self::reset).
+    /// For the thread that calls this, which the parker's wakers are going to wake.
+    pub fn new(parker: Parker) -> Self {
+        parker.belongs_to(thread::current());
+        Self { parker, empty_rounds: 0, stays: PhantomData }
+    }
+
+    /// Waits a little, longer with each call since the last [`reset`](Self::reset). Look for work after each.
     ///
-    /// With `may_spin` false the spinning is left out: right where threads outnumber cores, since a
-    /// spinning thread would keep the one it waits for from running. [`Thread::unpark`](thread::Thread::unpark)
-    /// ends a sleep early.
-    pub fn wait(&mut self, may_spin: bool) {
-        match self.next(may_spin) {
-            Wait::Spin => hint::spin_loop(),
-            Wait::Yield => thread::yield_now(),
-            Wait::Sleep(time) => thread::park_timeout(time),
+    /// Before it parks for the first time it returns at once, having announced that it will: whoever publishes
+    /// after that wakes it, and what was published before is found by looking.
+    pub fn wait(&mut self, strategy: Strategy) {
+        match strategy.step(self.empty_rounds, self.parker.is_announced()) {
+            Step::Spin => hint::spin_loop(),
+            Step::Yield => thread::yield_now(),
+            Step::Announce => self.parker.announce(),
+            Step::Park(time) => {
+                if self.parker.park(time) {
+                    self.empty_rounds = 0;
+                    return;
+                }
+            }
         }
+        self.empty_rounds = self.empty_rounds.saturating_add(1);
     }
 
     /// Work was found: the next wait starts from the beginning.
     #[inline]
     pub fn reset(&mut self) {
-        self.empty_polls = 0;
-    }
-
-    fn next(&mut self, may_spin: bool) -> Wait {
-        let polls = if may_spin { self.empty_polls } else { self.empty_polls.max(SPINS) };
-        self.empty_polls = polls.saturating_add(1);
-        match polls {
-            0..SPINS => Wait::Spin,
-            SPINS..SLEEPS => Wait::Yield,
-            _ => {
-                let doublings = (polls - SLEEPS).min(DOUBLINGS_MAX);
-                Wait::Sleep((SLEEP_MIN * (1 << doublings)).min(SLEEP_MAX))
-            }
+        self.empty_rounds = 0;
+        if self.parker.is_announced() {
+            self.parker.withdraw();
         }
     }
 }
 
-/// The empty poll at which sleeping begins.
-const SLEEPS: u32 = SPINS + YIELDS;
-/// Doublings after which a sleep is as long as it gets.
-const DOUBLINGS_MAX: u32 = 7;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn waits(may_spin: bool) -> Vec<Wait> {
-        let mut idle = Idle::default();
-        (0..SLEEPS + 20).map(|_| idle.next(may_spin)).collect()
-    }
-
-    #[test]
-    fn a_thread_spins_then_yields_then_sleeps_for_longer_and_longer() {
-        let waits = waits(true);
-        assert!(waits[..SPINS as usize].iter().all(|wait| *wait == Wait::Spin));
-        assert!(waits[SPINS as usize..SLEEPS as usize].iter().all(|wait| *wait == Wait::Yield));
-        let sleeps: Vec<_> = waits[SLEEPS as usize..].to_vec();
-        assert_eq!(sleeps[0], Wait::Sleep(SLEEP_MIN));
-        assert_eq!(sleeps[1], Wait::Sleep(SLEEP_MIN * 2));
-        assert_eq!(sleeps[sleeps.len() - 1], Wait::Sleep(SLEEP_MAX));
-    }
-
-    #[test]
-    fn a_thread_that_must_not_spin_yields_at_once_and_again_after_it_found_work() {
-        assert_eq!(waits(false)[0], Wait::Yield);
-        let mut idle = Idle::default();
-        while !matches!(idle.next(false), Wait::Sleep(_)) {}
-        idle.reset();
-        assert_eq!(idle.next(false), Wait::Yield);
-        idle.reset();
-        assert_eq!(idle.next(true), Wait::Spin);
+impl Strategy {
+    fn step(self, empty_rounds: u32, announced: bool) -> Step {
+        let Self { spins, yields, park } = self;
+        match park {
+            _ if empty_rounds < spins => Step::Spin,
+            _ if empty_rounds - spins < yields => Step::Yield,
+            Some(_) if !announced => Step::Announce,
+            Some(time) => Step::Park(time),
+            None if yields > 0 => Step::Yield,
+            None => Step::Spin,
+        }
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,141 +1,214 @@
-//! Fan-in: several rings into one consumer, polled in turn.
+//! Fan-in: several producers into one consumer, each over a lane of its own.
 //!
-//! Each producer has a lane of its own, so there is no contended line, a slow producer delays only itself,
-//! and each producer's order is kept. Lanes are visited round-robin with a quota of one slot a visit.
+//! There is no contended line, a slow producer delays only itself, and each producer's order is kept. Two
+//! orders among the lanes are on offer:
+//!
+//! | | next comes from | the order depends on |
+//! |---|---|---|
+//! | [`Lanes`] | the lanes in turn, some from each | who published when |
+//! | [`Ranked`] | the lane whose oldest value ranks lowest | what was published, and nothing else |
+//!
+//! ```
+//! use nacreous_channels::{lanes::{Lanes, Poll}, spsc};
+//!
+//! let (mut a, from_a) = spsc::channel(8);
+//! let (mut b, from_b) = spsc::channel(8);
+//! let mut lanes = Lanes::new([from_a, from_b], 1);
+//! a.push("a1").unwrap();
+//! a.push("a2").unwrap();
+//! b.push("b1").unwrap();
+//!
+//! let mut seen = Vec::new();
+//! while let Poll::Ready(lane) = lanes.poll() {
+//!     seen.extend(lanes[lane].pop());
+//! }
+//! assert_eq!(seen, ["a1", "b1", "a2"]);
+//! ```
 
-use crate::spsc::Consumer;
+mod ranked;
 
-/// The consumers of several rings, polled as one input.
-#[derive(Debug)]
-pub struct Lanes<S> {
-    lanes: Vec<Lane<S>>,
-    /// The lane that the next poll looks at first.
-    next: usize,
+use std::ops::{Index, IndexMut};
+
+pub use self::ranked::Ranked;
+use crate::{
+    broadcast, mpsc,
+    spsc::{Consumer, Receiver},
+};
+
+/// A consumer's end that can be polled as one lane of several.
+pub trait Lane {
+    /// What comes through it.
+    type Value;
+
+    /// The oldest value, if there is one now.
+    fn peek(&mut self) -> Option<&Self::Value>;
+
+    /// Whether its producer is gone. If so, and nothing is found afterwards, nothing will ever come.
+    fn is_closed(&self) -> bool;
 }
 
+/// Lanes polled in turn.
 #[derive(Debug)]
-struct Lane<S> {
-    consumer: Consumer<S>,
-    /// Its end was reported, and is not reported again.
-    ended: bool,
+pub struct Lanes<L> {
+    lanes: Vec<L>,
+    /// The lanes that may still deliver something.
+    open: Vec<usize>,
+    /// The position among the open lanes that is looked at first.
+    turn: usize,
+    /// How often the lane whose turn it is may still be returned before the turn passes on.
+    left: usize,
+    quota: usize,
 }
 
 /// What a poll of the lanes found.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use]
-pub enum Poll<'a, S> {
-    /// The oldest slot of the lane with this index; give it back with [`Lanes::release`].
-    Slot(usize, &'a mut S),
-    /// Nothing is published on any lane now.
+pub enum Poll {
+    /// The lane with this index has something: take it from there.
+    Ready(usize),
+    /// There is nothing to take now.
     Empty,
-    /// The producer of the lane with this index is gone and all it published was read. Said once a lane.
+    /// The producer of the lane with this index is gone and all it published was taken. Said once a lane.
     Ended(usize),
 }
 
-impl<S> Lanes<S> {
-    /// Takes over the consuming side of each lane.
-    pub fn new(consumers: impl IntoIterator<Item = Consumer<S>>) -> Self {
-        let lanes = consumers.into_iter().map(|consumer| Lane { consumer, ended: false }).collect();
-        Self { lanes, next: 0 }
+impl<L: Lane> Lanes<L> {
+    /// Takes over the consuming end of each lane. A lane is returned up to `quota` times in a row, at least
+    /// once, while it has something: more is cheaper and makes the others wait for longer.
+    pub fn new(lanes: impl IntoIterator<Item = L>, quota: usize) -> Self {
+        let lanes: Vec<L> = lanes.into_iter().collect();
+        let open = (0..lanes.len()).collect();
+        let quota = quota.max(1);
+        Self { lanes, open, turn: 0, left: quota, quota }
     }
 
-    /// The oldest slot of the next lane that has one.
+    /// The next lane that has something, or that has come to its end.
     ///
     /// # Cost
-    /// One look at each lane until one has a slot; an empty lane costs one load of its producer's counter.
+    /// One look at each lane until one has something. An empty lane costs one load of a line that its producer
+    /// writes, and one of a line that nobody does; a lane that has ended costs nothing.
     // HOT(lanes.poll)
     #[inline]
-    pub fn poll(&mut self) -> Poll<'_, S> {
-        match self.ready_lane() {
-            Some(lane) => self.slot_of(lane),
-            None => self.poll_ended(),
+    pub fn poll(&mut self) -> Poll {
+        if self.left > 0
+            && let Some(&lane) = self.open.get(self.turn)
+            && self.has_something(lane)
+        {
+            self.left -= 1;
+            return Poll::Ready(lane);
         }
+        self.pass_on()
     }
 
-    /// Gives the slot last polled from `lane` back to its producer.
-    ///
-    /// # Panics
-    /// If `lane` is out of range or has no slot to give back.
-    #[inline]
-    pub fn release(&mut self, lane: usize) {
-        self.lanes[lane].consumer.release();
+    /// How many lanes have not ended yet.
+    pub fn open(&self) -> usize {
+        self.open.len()
     }
 
     #[inline]
-    fn ready_lane(&mut self) -> Option<usize> {
-        let count = self.lanes.len();
-        for step in 0..count {
-            let lane = (self.next + step) % count;
-            if self.lanes[lane].consumer.peek().is_some() {
-                self.next = lane + 1;
-                return Some(lane);
+    fn has_something(&mut self, lane: usize) -> bool {
+        self.lanes[lane].peek().is_some()
+    }
+
+    /// The lane whose turn it was is empty or has had its share.
+    fn pass_on(&mut self) -> Poll {
+        let count = self.open.len();
+        for step in 1..=count {
+            let position = (self.turn + step) % count;
+            let lane = self.open[position];
+            if self.has_something(lane) {
+                (self.turn, self.left) = (position, self.quota - 1);
+                return Poll::Ready(lane);
+            }
+            if self.lanes[lane].is_closed() {
+                // The close was seen first, so this look finds whatever was published before it.
+                return if self.has_something(lane) { Poll::Ready(lane) } else { self.end(position) };
             }
         }
-        None
+        Poll::Empty
     }
 
-    #[inline]
-    fn slot_of(&mut self, lane: usize) -> Poll<'_, S> {
-        Poll::Slot(lane, self.lanes[lane].consumer.peek().expect("the lane was just seen to have a slot"))
-    }
-
-    /// Every lane is empty: is one of them empty for good?
     #[cold]
-    #[inline(never)]
-    fn poll_ended(&mut self) -> Poll<'_, S> {
-        let Some(lane) = self.lanes.iter().position(|lane| !lane.ended && lane.consumer.is_closed()) else {
-            return Poll::Empty;
-        };
-        // The close was seen first, so this look at the lane finds whatever was published before it.
-        if self.lanes[lane].consumer.peek().is_some() {
-            return self.slot_of(lane);
-        }
-        self.lanes[lane].ended = true;
+    fn end(&mut self, position: usize) -> Poll {
+        let lane = self.open.remove(position);
+        // The lane before the one that comes next, so that the turn passes on to that.
+        self.turn = if position == 0 { self.open.len().saturating_sub(1) } else { position - 1 };
+        self.left = 0;
         Poll::Ended(lane)
     }
 }
 
-#[cfg(all(test, not(loom)))]
-mod tests {
-    use super::*;
-    use crate::spsc::{Producer, ring};
+impl<L> Index<usize> for Lanes<L> {
+    type Output = L;
 
-    fn send(producer: &mut Producer<u32>, value: u32) {
-        *producer.claim().expect("room in the ring") = value;
-        producer.publish();
-    }
-
-    #[test]
-    fn lanes_are_visited_in_turn_and_each_keeps_its_order() {
-        let (mut a, consumer_a) = ring(4, || 0);
-        let (mut b, consumer_b) = ring(4, || 0);
-        let mut lanes = Lanes::new([consumer_a, consumer_b]);
-        for value in [1, 2, 3] {
-            send(&mut a, value);
-        }
-        send(&mut b, 10);
-
-        let mut seen = Vec::new();
-        while let Poll::Slot(lane, value) = lanes.poll() {
-            seen.push((lane, *value));
-            lanes.release(lane);
-        }
-        assert_eq!(seen, [(0, 1), (1, 10), (0, 2), (0, 3)]);
-    }
-
-    #[test]
-    fn each_end_is_said_once_and_after_the_last_slot() {
-        let (mut a, consumer_a) = ring(4, || 0);
-        let (b, consumer_b) = ring(4, || 0);
-        let mut lanes = Lanes::new([consumer_a, consumer_b]);
-        send(&mut a, 7);
-        drop(a);
-        assert_eq!(lanes.poll(), Poll::Slot(0, &mut 7));
-        lanes.release(0);
-        assert_eq!(lanes.poll(), Poll::Ended(0));
-        assert_eq!(lanes.poll(), Poll::Empty);
-        drop(b);
-        assert_eq!(lanes.poll(), Poll::Ended(1));
-        assert_eq!(lanes.poll(), Poll::Empty);
+    #[inline]
+    fn index(&self, lane: usize) -> &L {
+        &self.lanes[lane]
     }
 }
+
+impl<L> IndexMut<usize> for Lanes<L> {
+    #[inline]
+    fn index_mut(&mut self, lane: usize) -> &mut L {
+        &mut self.lanes[lane]
+    }
+}
+
+impl<S> Lane for Consumer<S> {
+    type Value = S;
+
+    #[inline]
+    fn peek(&mut self) -> Option<&S> {
+        Consumer::peek(self).map(|slot| &*slot)
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        Consumer::is_closed(self)
+    }
+}
+
+impl<T> Lane for Receiver<T> {
+    type Value = T;
+
+    #[inline]
+    fn peek(&mut self) -> Option<&T> {
+        Receiver::peek(self)
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        Receiver::is_closed(self)
+    }
+}
+
+impl<S> Lane for broadcast::Consumer<S> {
+    type Value = S;
+
+    #[inline]
+    fn peek(&mut self) -> Option<&S> {
+        broadcast::Consumer::peek(self)
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        broadcast::Consumer::is_closed(self)
+    }
+}
+
+impl<T> Lane for mpsc::Receiver<T> {
+    type Value = T;
+
+    #[inline]
+    fn peek(&mut self) -> Option<&T> {
+        mpsc::Receiver::peek(self)
+    }
+
+    #[inline]
+    fn is_closed(&self) -> bool {
+        mpsc::Receiver::is_closed(self)
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;

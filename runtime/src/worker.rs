@@ -9,7 +9,7 @@ use std::{
 };
 
 use core_affinity::CoreId;
-use nacreous_channels::idle::Idle;
+use nacreous_channels::idle::{Idle, Parker, Strategy};
 
 use crate::{
     control::{Event, Watch},
@@ -97,7 +97,7 @@ enum State {
 
 impl Worker {
     fn run_tasks(&mut self, mut tasks: Vec<Resident>, watch: &Watch) {
-        let mut idle = Idle::default();
+        let mut idle = Idle::new(Parker::new());
         while !tasks.is_empty() {
             if watch.requests.cancel.is_raised() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
@@ -120,7 +120,7 @@ impl Worker {
                 }
             }
             match progress {
-                Progress::None => idle.wait(may_spin()),
+                Progress::None => idle.wait(if may_spin() { Strategy::STEPPED } else { Strategy::FRUGAL }),
                 Progress::Made | Progress::Finished => idle.reset(),
             }
         }

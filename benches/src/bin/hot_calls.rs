@@ -32,14 +32,14 @@ fn ring_release(consumer: &mut Consumer<u64>) {
 }
 
 #[inline(never)]
-fn lanes_poll(lanes: &mut Lanes<u64>) -> bool {
-    matches!(lanes.poll(), Poll::Slot(..))
+fn lanes_poll(lanes: &mut Lanes<Consumer<u64>>) -> bool {
+    matches!(lanes.poll(), Poll::Ready(_))
 }
 
 fn main() {
     let (mut producer, mut consumer) = ring(SLOTS, || 0);
     let (mut lane_producer, lane) = ring(SLOTS, || 0);
-    let mut lanes = Lanes::new([lane]);
+    let mut lanes = Lanes::new([lane], 1);
     for _ in 0..ROUNDS {
         for _ in 0..SLOTS {
             assert!(black_box(ring_claim(&mut producer)) && lane_producer.claim().is_some());
@@ -49,7 +49,7 @@ fn main() {
         for _ in 0..SLOTS {
             assert!(black_box(ring_peek(&mut consumer)) && black_box(lanes_poll(&mut lanes)));
             ring_release(&mut consumer);
-            lanes.release(0);
+            lanes[0].release();
         }
     }
 }

@@ -10,9 +10,12 @@ use crate::{
     meter::Counts,
 };
 
+/// How many batches in a row are taken from one lane while others may be waiting.
+const QUOTA: usize = 1;
+
 /// A task fed by edges: takes batches from its lanes in turn and merges their watermarks.
 pub(crate) struct EdgeTask<T, D> {
-    lanes: Lanes<Slot<T>>,
+    lanes: Lanes<Consumer<Slot<T>>>,
     valve: Valve,
     /// Lanes that may still deliver something.
     open_lanes: usize,
@@ -23,7 +26,7 @@ impl<T: Send, D: Downstream<T>> EdgeTask<T, D> {
     /// A task over these lanes, at least one.
     pub(crate) fn new(lanes: Vec<Consumer<Slot<T>>>, down: D) -> Self {
         let (valve, open_lanes) = (Valve::new(lanes.len()), lanes.len());
-        Self { lanes: Lanes::new(lanes), valve, open_lanes, outlet: Outlet::new(down) }
+        Self { lanes: Lanes::new(lanes, QUOTA), valve, open_lanes, outlet: Outlet::new(down) }
     }
 }
 
@@ -36,12 +39,14 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
             Next::Return(progress) => return Ok(progress),
         }
         match self.lanes.poll() {
-            Poll::Slot(lane, batch) => {
+            Poll::Ready(lane) => {
+                let edge = &mut self.lanes[lane];
+                let batch = edge.peek().expect("the lane was just seen to have a batch");
                 let signal = batch.signal();
                 for record in batch.drain() {
                     self.outlet.down.record(record);
                 }
-                self.lanes.release(lane);
+                edge.release();
                 if let Some(signal) = signal {
                     self.outlet.owed.extend(self.valve.advance(lane, signal.watermark()));
                 }

@@ -13,13 +13,9 @@ use std::{
 use super::*;
 
 /// A ring whose counters have already run to `start`.
-fn ring_at<S>(start: usize, capacity: usize, slot: impl FnMut() -> S) -> (Producer<S>, Consumer<S>) {
-    let (mut producer, mut consumer) = ring(capacity, slot);
-    producer.shared.tail.store(start, Ordering::Relaxed);
-    producer.shared.head.store(start, Ordering::Relaxed);
-    (producer.tail, producer.head_seen) = (start, start);
-    (consumer.head, consumer.tail_seen) = (start, start);
-    (producer, consumer)
+fn ring_from<S>(start: usize, capacity: usize, slot: impl FnMut() -> S) -> (Producer<S>, Consumer<S>) {
+    let (producer, unplaced) = ring_at(start, capacity);
+    (producer, unplaced.place(slot))
 }
 
 #[test]
@@ -35,7 +31,7 @@ fn random_operations_agree_with_a_deque_also_where_the_counters_wrap() {
         let mut random = fastrand::Rng::with_seed(seed);
         let capacity = 1 << random.u32(0..5);
         let start = usize::MAX - random.usize(0..100);
-        let (mut producer, mut consumer) = ring_at(start, capacity, || 0);
+        let (mut producer, mut consumer) = ring_from(start, capacity, || 0);
         let mut oracle = VecDeque::new();
         for step in 0..2_000 {
             if random.bool() {
@@ -64,7 +60,7 @@ fn random_operations_agree_with_a_deque_also_where_the_counters_wrap() {
 #[test]
 fn two_threads_pass_every_value_in_order() {
     const COUNT: u64 = 300_000;
-    let (mut producer, mut consumer) = ring_at(usize::MAX - 1_000, 8, || 0_u64);
+    let (mut producer, mut consumer) = ring_from(usize::MAX - 1_000, 8, || 0_u64);
     let sender = thread::spawn(move || {
         for value in 0..COUNT {
             while producer.claim().is_none() {

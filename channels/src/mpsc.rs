@@ -1,0 +1,373 @@
+//! A bounded channel from many senders to one receiver, for control messages and inputs of a low rate.
+//!
+//! Senders claim their slots by compare-and-swap on a shared counter, which costs each of them a line that all
+//! others write. Where the rate is high, give each producer a [lane](crate::lanes) of its own.
+//!
+//! ```
+//! let (sender, mut receiver) = nacreous_channels::mpsc::channel(8);
+//! let other = sender.clone();
+//! std::thread::spawn(move || other.push("from afar").unwrap()).join().unwrap();
+//! sender.push("from here").unwrap();
+//! assert_eq!(receiver.pop(), Some("from afar"));
+//! assert_eq!(receiver.pop(), Some("from here"));
+//! drop(sender);
+//! assert!(receiver.is_closed());
+//! ```
+//!
+//! # Protocol
+//!
+//! | field | written by | read by |
+//! |---|---|---|
+//! | `tail`: slots claimed so far | senders, by compare-and-swap | senders |
+//! | `stamp` of slot `i`: `i` while it is free, `!i` while it holds a value, `i + capacity` afterwards | its owner | all |
+//! | value in slot `i` | the sender that moved `tail` from `i`, receiver while its stamp is `!i` | its owner |
+//! | `senders`: how many there are | senders, when cloned and when dropped | receiver |
+//! | `receiver_gone` | receiver, once, when dropped | senders |
+//! | `contention`: compare-and-swaps that failed | senders | anyone |
+//!
+//! A sender claims a slot only when its stamp says that it is free, so a claim never waits; and nobody waits
+//! for a sender that has claimed and not yet published: other senders go on to the next slots, and the receiver
+//! finds nothing until the value is there. A value is made before its slot is claimed and moved in by copying,
+//! so no panic leaves a claimed slot behind.
+//!
+//! The edges, each with the loom model in `channels/tests/loom/` that fails when either end is weakened
+//! (`cargo xtask orderings` tries that):
+//!
+//! | edge | from | to | hands over | loom model |
+//! |---|---|---|---|---|
+//! | `filled` | `Sender::push` | `Receiver::has_value` | the value beside the stamp | `values_of_two_senders_are_seen_whole` |
+//! | `free` | `Receiver::pop` | `Sender::claim` | the slot, for the next lap | `a_popped_slot_is_claimed_only_after_the_value_is_out` |
+//! | `senders` | `Sender::drop` | `Receiver::is_closed` | that no value will follow | `what_senders_pushed_before_they_went_is_popped` |
+//!
+//! The claim itself hands nothing over, so `tail` is relaxed: it gives out numbers, and the stamps do the rest.
+//! `receiver_gone` makes a sender stop, no more.
+
+use std::{fmt, mem::offset_of, ptr};
+
+use crossbeam_utils::CachePadded;
+
+use crate::{
+    Full,
+    slots::{LINE, Slots, Window},
+    stamped::{Stamped, filled},
+    sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, hint},
+};
+
+/// Makes a channel with room for `capacity` values, rounded up to a power of two, at least two.
+///
+/// The slots' memory is first touched by the thread that calls this.
+///
+/// # Panics
+/// If the rounded capacity, or its size in bytes, overflows.
+///
+/// # Cost
+/// One allocation for the slots and one for the counters; none afterwards. A slot is a word longer than a value.
+pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
+    channel_at(0, capacity)
+}
+
+/// A channel whose counters have already run to `start`.
+fn channel_at<T>(start: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
+    // With a single slot, a stamp could not tell "free" from "filled in the lap before".
+    let slots = Slots::<Stamped<T>>::new(capacity.max(2));
+    let (senders, receivers) = (slots.window(), slots.window());
+    for step in 0..slots.capacity() {
+        let number = start.wrapping_add(step);
+        // SAFETY: nobody else has the slots yet.
+        unsafe { senders.slot(number).write(Stamped::free(number)) };
+    }
+    let shared = Arc::new(Shared {
+        tail: CachePadded::new(AtomicUsize::new(start)),
+        contention: CachePadded::new(AtomicU64::new(0)),
+        senders: AtomicUsize::new(1),
+        receiver_gone: AtomicBool::new(false),
+        slots,
+    });
+    (
+        Sender { shared: Arc::clone(&shared), slots: senders },
+        Receiver { shared, slots: receivers, head: start },
+    )
+}
+
+/// A side that values go into; clone it for each thread that sends. When the last one is dropped the channel is
+/// closed; the receiver still gets what was pushed.
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+    slots: Window<Stamped<T>>,
+}
+
+/// The side that values come out of. Dropping it tells the senders, by [`Sender::is_closed`], to stop; what
+/// nobody took is dropped with the last of them.
+#[repr(align(128))]
+pub struct Receiver<T> {
+    shared: Arc<Shared<T>>,
+    slots: Window<Stamped<T>>,
+    /// Values taken so far.
+    head: usize,
+}
+
+#[repr(C)]
+struct Shared<T> {
+    tail: CachePadded<AtomicUsize>,
+    contention: CachePadded<AtomicU64>,
+    senders: AtomicUsize,
+    receiver_gone: AtomicBool,
+    slots: Slots<Stamped<T>>,
+}
+
+const _: () = {
+    assert!(offset_of!(Shared<u8>, contention) - offset_of!(Shared<u8>, tail) >= LINE);
+    assert!(offset_of!(Shared<u8>, senders) - offset_of!(Shared<u8>, contention) >= LINE);
+};
+
+// SAFETY: the protocol above gives each slot's value one owner at a time, and a change of owner is a Release
+// store met by an Acquire load; so sharing the channel moves values between threads and never shares one.
+unsafe impl<T: Send> Sync for Shared<T> {}
+// SAFETY: as above; the last handle to go drops the values, which `T: Send` allows on any thread.
+unsafe impl<T: Send> Send for Shared<T> {}
+// SAFETY: a sender touches only the slots it has claimed. `Window` says where slots lie, and the handle keeps
+// them alive.
+unsafe impl<T: Send> Send for Sender<T> {}
+// SAFETY: pushing through a shared reference claims a slot like pushing through a clone.
+unsafe impl<T: Send> Sync for Sender<T> {}
+// SAFETY: a receiver owns the filled slots, and sending it hands them over.
+unsafe impl<T: Send> Send for Receiver<T> {}
+// SAFETY: by shared reference a receiver tells numbers and reads atomics, and touches no value.
+unsafe impl<T: Send> Sync for Receiver<T> {}
+
+/// The stamp of the slot with the free-running number `index`.
+#[inline(always)]
+fn stamp<T>(slots: &Window<Stamped<T>>, index: usize) -> &AtomicUsize {
+    // SAFETY: all slots are made before there are handles.
+    unsafe { slots.stamp(index) }
+}
+
+impl<T> Sender<T> {
+    /// Moves a value into the channel.
+    ///
+    /// # Errors
+    /// If the channel is full; the value comes back. Ask [`is_closed`](Self::is_closed) then: a channel that
+    /// nobody reads stays full.
+    ///
+    /// # Cost
+    /// A compare-and-swap on a line that all senders write, and another for each time that one of them was
+    /// faster.
+    #[inline]
+    pub fn push(&self, value: T) -> Result<(), Full<T>> {
+        let Some(index) = self.claim() else { return Err(Full(value)) };
+        self.shared.slots.watch_mut(index, 1);
+        // SAFETY: this thread has claimed slot `index`, which was free: it holds no value.
+        unsafe { self.slots.value(index).write(value) };
+        // ORDERING(filled): Release; pairs with Receiver::has_value
+        stamp(&self.slots, index).store(filled(index), Ordering::Release);
+        Ok(())
+    }
+
+    /// The number of a free slot that is now this thread's; `None` if the channel is full.
+    #[inline]
+    fn claim(&self) -> Option<usize> {
+        // ORDERING(claim): Relaxed; a number to try, the stamp decides whether it can be had
+        let mut tail = self.shared.tail.load(Ordering::Relaxed);
+        loop {
+            // ORDERING(free): Acquire; pairs with Receiver::pop
+            if stamp(&self.slots, tail).load(Ordering::Acquire) == tail {
+                match self.advance(tail) {
+                    Ok(()) => return Some(tail),
+                    Err(further) => tail = further,
+                }
+                continue;
+            }
+            // ORDERING(claim): Relaxed; as above
+            let now = self.shared.tail.load(Ordering::Relaxed);
+            if now == tail {
+                return None;
+            }
+            tail = now;
+        }
+    }
+
+    /// Takes the number `tail`, or says where the others have got to.
+    #[inline]
+    fn advance(&self, tail: usize) -> Result<(), usize> {
+        let next = tail.wrapping_add(1);
+        // ORDERING(claim): Relaxed; gives out a number, the slot was handed over by its stamp
+        let order = Ordering::Relaxed;
+        let taken = self.shared.tail.compare_exchange_weak(tail, next, order, order);
+        taken.map(drop).inspect_err(|_| self.was_beaten())
+    }
+
+    #[cold]
+    fn was_beaten(&self) {
+        // ORDERING(contention): Relaxed; a number to look at, nothing is read on the strength of it
+        self.shared.contention.fetch_add(1, Ordering::Relaxed);
+        hint::spin_loop();
+    }
+
+    /// How often, over all senders, one had to try again because another was faster: compare it with what was
+    /// pushed. Where it is more than a few in a hundred, lanes are better.
+    pub fn contention(&self) -> u64 {
+        contention(&self.shared)
+    }
+
+    /// Whether the receiver is gone, so that nothing pushed from now on will ever be taken.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        // ORDERING(receiver_gone): Relaxed; nothing is read on the strength of it, the sender only stops
+        self.shared.receiver_gone.load(Ordering::Relaxed)
+    }
+
+    /// The number of slots.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+}
+
+fn contention<T>(shared: &Shared<T>) -> u64 {
+    // ORDERING(contention): Relaxed; a number to look at, nothing is read on the strength of it
+    shared.contention.load(Ordering::Relaxed)
+}
+
+impl<T> Receiver<T> {
+    /// Moves the oldest value out of the channel; `None` if there is none now, or if the sender whose turn it is
+    /// has claimed its slot and is yet to fill it.
+    #[inline]
+    pub fn pop(&mut self) -> Option<T> {
+        if !self.has_value() {
+            return None;
+        }
+        // SAFETY: slot `head` holds a value and is the receiver's. It is read once: the slot is given away next.
+        let value = unsafe { self.slots.value(self.head).read() };
+        let next_lap = self.head.wrapping_add(self.capacity());
+        // ORDERING(free): Release; pairs with Sender::claim
+        stamp(&self.slots, self.head).store(next_lap, Ordering::Release);
+        self.head = self.head.wrapping_add(1);
+        Some(value)
+    }
+
+    /// The oldest value, where it lies; `None` as for [`pop`](Self::pop).
+    #[inline]
+    pub fn peek(&mut self) -> Option<&T> {
+        // SAFETY: slot `head` holds a value and is the receiver's, as long as it is not popped; and that takes
+        // `&mut self`.
+        self.has_value().then(|| unsafe { &*self.slots.value(self.head) })
+    }
+
+    /// Whether slot `head` holds a value, and so belongs to this side.
+    #[inline(always)]
+    fn has_value(&mut self) -> bool {
+        // ORDERING(filled): Acquire; pairs with Sender::push
+        if stamp(&self.slots, self.head).load(Ordering::Acquire) != filled(self.head) {
+            return false;
+        }
+        self.shared.slots.watch_mut(self.head, 1);
+        true
+    }
+
+    /// Values claimed by senders and not taken yet; there may be more by now, and some may still be on their
+    /// way into their slots.
+    #[inline]
+    pub fn len(&self) -> usize {
+        // ORDERING(len): Relaxed; a number to look at, no slot is touched on the strength of it
+        self.shared.tail.load(Ordering::Relaxed).wrapping_sub(self.head)
+    }
+
+    /// Whether no sender has claimed a slot that was not taken yet.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether all senders are gone. Ask this first and pop afterwards: if it was true and the pop finds
+    /// nothing, nothing will ever come.
+    #[inline]
+    pub fn is_closed(&self) -> bool {
+        // ORDERING(senders): Acquire; pairs with Sender::drop
+        self.shared.senders.load(Ordering::Acquire) == 0
+    }
+
+    /// As [`Sender::contention`].
+    pub fn contention(&self) -> u64 {
+        contention(&self.shared)
+    }
+
+    /// The number of slots.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.slots.capacity()
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Self {
+        // ORDERING(count): Relaxed; the sender that is cloned keeps the number from falling to zero meanwhile
+        self.shared.senders.fetch_add(1, Ordering::Relaxed);
+        Self { shared: Arc::clone(&self.shared), slots: self.shared.slots.window() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        // ORDERING(senders): Release; pairs with Receiver::is_closed
+        self.shared.senders.fetch_sub(1, Ordering::Release);
+    }
+}
+
+impl<T> Drop for Receiver<T> {
+    fn drop(&mut self) {
+        // ORDERING(receiver_gone): Relaxed; the slots stay alive by reference count, nothing is handed over
+        self.shared.receiver_gone.store(true, Ordering::Relaxed);
+    }
+}
+
+impl<T> Drop for Shared<T> {
+    fn drop(&mut self) {
+        self.slots.watch_mut(0, self.slots.capacity());
+        Untaken { slots: self.slots.window(), next: 0 }.drop_all();
+    }
+}
+
+/// The values that nobody took, when nobody can reach them any more.
+struct Untaken<T> {
+    slots: Window<Stamped<T>>,
+    /// The position of the slot to look at next.
+    next: usize,
+}
+
+impl<T> Untaken<T> {
+    fn drop_all(&mut self) {
+        while self.next < self.slots.capacity() {
+            let position = self.next;
+            self.next += 1;
+            // ORDERING(drop): Relaxed; read by the last owner, after `Arc` has ordered it behind all others
+            let stamp = stamp(&self.slots, position).load(Ordering::Relaxed);
+            // A stamp of a free slot counts laps of this position, and the complement of none does.
+            if filled(stamp) & (self.slots.capacity() - 1) == position {
+                // SAFETY: the stamp says that the slot holds a value; `next` has passed it, so this is done once.
+                unsafe { ptr::drop_in_place(self.slots.value(position)) };
+            }
+        }
+    }
+}
+
+impl<T> Drop for Untaken<T> {
+    /// Goes on behind a value that panicked when it was dropped.
+    fn drop(&mut self) {
+        self.drop_all();
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender").field("capacity", &self.capacity()).finish_non_exhaustive()
+    }
+}
+
+impl<T> fmt::Debug for Receiver<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Receiver").field("popped", &self.head).finish_non_exhaustive()
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests;
