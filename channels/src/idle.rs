@@ -99,12 +99,7 @@ impl Idle {
             Step::Spin => hint::spin_loop(),
             Step::Yield => thread::yield_now(),
             Step::Announce => self.parker.announce(),
-            Step::Park(time) => {
-                if self.parker.park(time) {
-                    self.empty_rounds = 0;
-                    return;
-                }
-            }
+            Step::Park(time) => self.parker.park(time),
         }
         self.empty_rounds = self.empty_rounds.saturating_add(1);
     }

@@ -177,7 +177,7 @@ impl<T> Sender<T> {
                 }
                 continue;
             }
-            // ORDERING(claim): Relaxed; as above
+            // ORDERING(claim): Relaxed; a number to compare with the one tried
             let now = self.shared.tail.load(Ordering::Relaxed);
             if now == tail {
                 return None;

@@ -6,7 +6,11 @@ use std::{
     time::Instant,
 };
 
-use crate::{Failure, orderings, say, tidy};
+use crate::{
+    Failure,
+    orderings::{self, LOOM_BUILD},
+    say, tidy,
+};
 
 /// A step that is a call of cargo: what it is, its arguments, and variables to set for it.
 type Step = (&'static str, &'static str, &'static [(&'static str, &'static str)]);
@@ -19,7 +23,7 @@ const STEPS: [Step; 5] = [
     (
         "loom models",
         "test --package nacreous-channels --test loom --release --locked --target-dir target/loom",
-        &[("RUSTFLAGS", "--cfg loom")],
+        &LOOM_BUILD,
     ),
     ("documentation", "doc --workspace --no-deps --locked", &[("RUSTDOCFLAGS", "--deny warnings")]),
 ];

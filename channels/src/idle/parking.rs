@@ -4,18 +4,19 @@
 //!
 //! | field | written by | read by |
 //! |---|---|---|
-//! | `asleep`: the thread parks, or is about to | the thread; wakers, to `false` | both |
+//! | `asleep`: the thread parks, or is about to | the thread | wakers |
 //! | `thread`: whom to wake | the thread, once, before it first says that it is asleep | a waker that has found it asleep |
 //!
 //! The thread sets `asleep`, passes the heavy barrier, looks for work, and parks if there is none. A waker has
 //! published work, passes the light barrier and looks at `asleep`. By the barrier one of them sees the other: the
-//! thread finds the work, or the waker finds the thread asleep. Of several wakers the one that clears `asleep`
-//! makes the call. A wake-up that comes too late, when the thread has found work by itself, makes its next park
-//! return early, and it looks round for nothing.
+//! thread finds the work, or the waker finds the thread asleep and unparks it. It clears `asleep` when it has
+//! found work; until then it may be unparked more than once, which costs the waker little, as the first one has
+//! made the system call. A wake-up that comes too late, when the thread has found work by itself, makes its next
+//! park return early, and it looks round for nothing.
 //!
 //! | edge | from | to | hands over | loom model |
 //! |---|---|---|---|---|
-//! | `asleep` | `Parker::announce` | `Waker::rouse` | `thread` | `whoever_parks_is_woken` |
+//! | `asleep` | `Parker::announce` | `Waker::wake` | `thread` | `whoever_parks_is_woken` |
 //!
 //! The barrier's own edge is in `barrier`.
 
@@ -50,7 +51,7 @@ struct Shared {
 }
 
 // SAFETY: `thread` is written once, before the first Release store of `asleep`, and read only after an Acquire
-// operation has read such a store.
+// load has read such a store.
 unsafe impl Sync for Shared {}
 // SAFETY: all it holds may move between threads.
 unsafe impl Send for Shared {}
@@ -86,20 +87,14 @@ impl Parker {
     #[cold]
     pub(super) fn announce(&mut self) {
         self.announced = true;
-        // ORDERING(asleep): Release; pairs with Waker::rouse
+        // ORDERING(asleep): Release; pairs with Waker::wake
         self.shared.asleep.store(true, Ordering::Release);
         self.shared.barrier.heavy();
     }
 
-    /// Parks until a waker calls, or for this long; true if it was a waker.
-    pub(super) fn park(&mut self, time: Duration) -> bool {
+    /// Parks until a waker calls, or for this long, or for no reason at all.
+    pub(super) fn park(&self, time: Duration) {
         thread::park_timeout(time);
-        // ORDERING(roused): Relaxed; tells what happened, what there is to do is found by looking
-        let roused = !self.shared.asleep.load(Ordering::Relaxed);
-        if roused {
-            self.announced = false;
-        }
-        roused
     }
 
     /// Takes the announcement back: there is work.
@@ -122,8 +117,8 @@ impl Waker {
     #[inline]
     pub fn wake(&self) {
         self.shared.barrier.light();
-        // ORDERING(look): Relaxed; the barrier orders it, and `rouse` acquires what it needs
-        if self.shared.asleep.load(Ordering::Relaxed) {
+        // ORDERING(asleep): Acquire; pairs with Parker::announce
+        if self.shared.asleep.load(Ordering::Acquire) {
             self.rouse();
         }
     }
@@ -131,12 +126,9 @@ impl Waker {
     #[cold]
     #[inline(never)]
     fn rouse(&self) {
-        // ORDERING(asleep): Acquire; pairs with Parker::announce
-        if self.shared.asleep.swap(false, Ordering::Acquire) {
-            // SAFETY: the swap has read what `announce` stored, and `thread` was written before that, for good.
-            let thread = self.shared.thread.with(|thread| unsafe { (*thread).clone() });
-            thread.expect("a thread says who it is before it sleeps").unpark();
-        }
+        // SAFETY: `wake` has read what `announce` stored, and `thread` was written before that, for good.
+        let thread = self.shared.thread.with(|thread| unsafe { (*thread).clone() });
+        thread.expect("a thread says who it is before it sleeps").unpark();
     }
 }
 

@@ -175,7 +175,7 @@ impl<T> UnplacedReceiver<T> {
         for step in 0..capacity {
             let number = receiver.head.wrapping_add(step);
             // SAFETY: the channel began full of slots yet to be made, and those are the receiver's.
-            unsafe { receiver.slots.slot(number).write(Stamped::free(number)) };
+            unsafe { receiver.slots.slot(number).write(Stamped::free(number.wrapping_add(capacity))) };
         }
         // ORDERING(opened): Relaxed; only this side writes it, and it is read after this side is gone
         receiver.shared.opened.store(true, Ordering::Relaxed);

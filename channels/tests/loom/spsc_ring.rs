@@ -1,28 +1,14 @@
-//! Models of each edge of the ring's protocol: loom explores every execution with up to three preemptions.
-//!
-//! Run with `RUSTFLAGS="--cfg loom" cargo test -p nacreous-channels --test loom --release`.
-#![cfg(loom)]
+//! The ring with slots in place.
 
-use loom::{model::Builder, thread};
-use nacreous_channels::spsc::ring;
+use loom::thread;
+use nacreous_channels::spsc::{ring, ring_unplaced};
 
-fn model(body: impl Fn() + Sync + Send + 'static) {
-    let mut builder = Builder::new();
-    builder.preemption_bound = Some(3);
-    builder.check(body);
-}
-
-/// Two words that belong together: a torn or early read shows.
-type Slot = Box<(u32, u32)>;
-
-fn fresh() -> Slot {
-    Box::new((0, 0))
-}
+use crate::{model, pair};
 
 #[test]
 fn a_published_slot_is_seen_whole() {
     model(|| {
-        let (mut producer, mut consumer) = ring(2, fresh);
+        let (mut producer, mut consumer) = ring(2, || pair(0));
         let writer = thread::spawn(move || {
             **producer.claim().unwrap() = (1, 1);
             producer.publish();
@@ -38,7 +24,7 @@ fn a_published_slot_is_seen_whole() {
 #[test]
 fn a_released_slot_is_reused_only_after_the_consumer_is_done() {
     model(|| {
-        let (mut producer, mut consumer) = ring(1, fresh);
+        let (mut producer, mut consumer) = ring(1, || pair(0));
         **producer.claim().unwrap() = (1, 1);
         producer.publish();
         let reader = thread::spawn(move || {
@@ -59,7 +45,7 @@ fn a_released_slot_is_reused_only_after_the_consumer_is_done() {
 #[test]
 fn everything_published_before_the_drop_is_read() {
     model(|| {
-        let (mut producer, mut consumer) = ring(2, fresh);
+        let (mut producer, mut consumer) = ring(2, || pair(0));
         let writer = thread::spawn(move || {
             for value in 1..=2 {
                 **producer.claim().unwrap() = (value, value);
@@ -80,7 +66,7 @@ fn everything_published_before_the_drop_is_read() {
 #[test]
 fn values_pass_in_order_through_a_ring_of_one_slot() {
     model(|| {
-        let (mut producer, mut consumer) = ring(1, fresh);
+        let (mut producer, mut consumer) = ring(1, || pair(0));
         let writer = thread::spawn(move || {
             for value in 1..=2 {
                 while producer.claim().is_none() {
@@ -98,5 +84,44 @@ fn values_pass_in_order_through_a_ring_of_one_slot() {
             consumer.release();
         }
         writer.join().unwrap();
+    });
+}
+
+#[test]
+fn runs_are_seen_whole_and_in_order_also_where_they_wrap() {
+    model(|| {
+        let (mut producer, mut consumer) = ring(2, || pair(0));
+        assert_eq!(producer.claim_many(1).0.len(), 1);
+        producer.publish_many(1);
+        assert_eq!(consumer.peek_many(1).0.len(), 1);
+        consumer.release_many(1);
+        let writer = thread::spawn(move || {
+            let (first, second) = producer.claim_many(2);
+            (*first[0], *second[0]) = ((1, 1), (2, 2));
+            producer.publish_many(2);
+        });
+        let (first, second) = consumer.peek_many(2);
+        let seen: Vec<_> = first.iter().chain(&*second).map(|slot| **slot).collect();
+        assert!(seen.is_empty() || seen == [(1, 1), (2, 2)], "{seen:?}");
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn slots_made_by_the_consumer_are_claimed_only_when_they_exist() {
+    model(|| {
+        let (mut producer, unplaced) = ring_unplaced(2);
+        let reader = thread::spawn(move || {
+            let mut consumer = unplaced.place(|| pair(7));
+            if let Some(slot) = consumer.peek() {
+                assert_eq!(**slot, (1, 1));
+            }
+        });
+        if let Some(slot) = producer.claim() {
+            assert_eq!(**slot, (7, 7));
+            **slot = (1, 1);
+            producer.publish();
+        }
+        reader.join().unwrap();
     });
 }
