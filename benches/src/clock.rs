@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 /// Reads ticks, and knows how long one is.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock {
+    #[cfg_attr(target_arch = "x86_64", expect(dead_code, reason = "the ticks of other processors"))]
     started: Instant,
     nanos_per_tick: f64,
 }
@@ -33,6 +34,17 @@ impl Clock {
     /// How long this many ticks are, in nanoseconds.
     pub fn nanos(&self, ticks: u64) -> f64 {
         ticks as f64 * self.nanos_per_tick
+    }
+
+    /// The quantile of some intervals, in nanoseconds: so large a part of them is no longer.
+    ///
+    /// # Panics
+    /// If there are none.
+    pub fn quantile(&self, mut ticks: Vec<u64>, quantile: f64) -> f64 {
+        ticks.sort_unstable();
+        #[expect(clippy::cast_possible_truncation, reason = "the quantile is no more than one")]
+        let rank = ((ticks.len() - 1) as f64 * quantile) as usize;
+        self.nanos(ticks[rank])
     }
 }
 

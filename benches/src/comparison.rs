@@ -159,14 +159,14 @@ impl Score {
     /// The line above a table of scores.
     pub fn header() -> String {
         let [id, unit, ours, rival, ratio, spread] = ["id", "unit", "ours", "rival", "ratio", "min..max"];
-        format!("{id:<28} {unit:<12} {ours:>10} {rival:>10} {ratio:>7}  {spread}")
+        format!("{id:<32} {unit:<12} {ours:>10} {rival:>10} {ratio:>7}  {spread}")
     }
 }
 
 impl fmt::Display for Score {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { id, unit, ours, rival, ratio, ratio_min, ratio_max, rounds } = self;
-        write!(f, "{id:<28} {unit:<12} {ours:>10.3} {rival:>10.3} {ratio:>7.3}  ")?;
+        write!(f, "{id:<32} {unit:<12} {ours:>10.3} {rival:>10.3} {ratio:>7.3}  ")?;
         write!(f, "{ratio_min:.3}..{ratio_max:.3} in {rounds} rounds")
     }
 }

@@ -100,6 +100,11 @@ impl<L: Lane> Lanes<L> {
         self.pass_on()
     }
 
+    /// All lanes, also those that have ended, in the order of their indices.
+    pub fn iter_mut(&mut self) -> impl Iterator<Item = &mut L> {
+        self.lanes.iter_mut()
+    }
+
     /// How many lanes have not ended yet.
     pub fn open(&self) -> usize {
         self.open.len()

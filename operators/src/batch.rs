@@ -1,4 +1,4 @@
-use std::vec;
+use std::{mem::MaybeUninit, vec};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
@@ -50,6 +50,14 @@ impl<T> Batch<T> {
     pub fn new(full_at: usize) -> Self {
         let full_at = full_at.max(1);
         Self { records: Vec::with_capacity(full_at), signal: None, full_at }
+    }
+
+    /// Writes to all of the memory, so that it comes to lie near the thread that calls this, and a first record
+    /// finds it there. To be called while the batch is empty.
+    pub fn touch(&mut self) {
+        for place in self.records.spare_capacity_mut() {
+            *place = MaybeUninit::zeroed();
+        }
     }
 
     /// Appends a record. A full batch takes it too, and grows.

@@ -86,7 +86,12 @@ impl Watch {
 pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
     let (events, inbox) = mpsc::channel();
     let (ended, running) = mpsc::channel();
-    let meters = plan.workers.iter().flatten().map(|planned| Arc::clone(&planned.meter)).collect();
+    let meters = plan
+        .workers
+        .iter()
+        .flat_map(|worker| &worker.tasks)
+        .map(|planned| Arc::clone(&planned.meter))
+        .collect();
     let watch = Arc::new(Watch::new(Arc::clone(&plan.requests), meters));
     let job = plan.job;
     let name = format!("nl{job}-control");
@@ -128,11 +133,11 @@ impl Control {
 
     /// Starts a thread for each worker.
     fn deploy(&mut self, plan: Plan, placement: &Placement, events: &mpsc::Sender<Event>) {
-        for (index, tasks) in plan.workers.into_iter().enumerate() {
+        for (index, worker) in plan.workers.into_iter().enumerate() {
             let thread = format!("nl{}-w{index}", plan.job);
             let deployment = Deployment {
                 job: plan.job,
-                tasks,
+                worker,
                 thread: thread.clone(),
                 core: placement.core(index),
                 watch: Arc::clone(&self.watch),

@@ -40,6 +40,7 @@ mod control;
 mod downstream;
 mod graph;
 mod job;
+mod lane;
 mod meter;
 mod operator_name;
 mod placement;

@@ -7,13 +7,14 @@ pub(crate) use upstream::{Exchange, FromPort, FromSource, Gather, LateSplit, Sin
 
 use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
 
-use nacreous_channels::spsc::Consumer;
+use nacreous_channels::idle::{Parker, Waker};
 use nacreous_watermark::Cadence;
 
 use crate::{
     control::Requests,
-    downstream::{EdgeOut, Slot, edge, edge_bytes},
+    downstream::{EdgeOut, Ends, edge, edge_bytes},
     job::JobOptions,
+    lane::UnplacedEdge,
     meter::Meter,
     task::Task,
 };
@@ -21,8 +22,15 @@ use crate::{
 /// Tasks by worker: what the control plane deploys.
 pub(crate) struct Plan {
     pub(crate) job: u64,
-    pub(crate) workers: Vec<Vec<PlannedTask>>,
+    pub(crate) workers: Vec<PlannedWorker>,
     pub(crate) requests: Arc<Requests>,
+}
+
+/// The tasks of a worker, and that by which those of others wake it.
+#[derive(Default)]
+pub(crate) struct PlannedWorker {
+    pub(crate) tasks: Vec<PlannedTask>,
+    pub(crate) parker: Parker,
 }
 
 /// A task and where it publishes its counts.
@@ -59,14 +67,14 @@ pub struct Assembly {
     /// Memory that the edges so far would need, were they all full.
     edge_bytes: u64,
     needs: WatermarkNeeds,
-    /// The consuming ends of the edges that lead out of each connected port: a `Vec<Consumer<Slot<T>>>`.
+    /// The consuming ends of the edges that lead out of each connected port: a `Vec<UnplacedEdge<T>>`.
     ports: HashMap<PortId, Box<dyn Any>>,
     connected: Vec<PortId>,
 }
 
 impl Assembly {
     pub(crate) fn new(job: u64, options: JobOptions, needs: WatermarkNeeds, connected: Vec<PortId>) -> Self {
-        let workers = (0..options.workers).map(|_| Vec::new()).collect();
+        let workers = (0..options.workers).map(|_| PlannedWorker::default()).collect();
         let plan = Plan { job, workers, requests: Arc::default() };
         Self { plan, batch: options.batch, edge_bytes: 0, needs, ports: HashMap::new(), connected }
     }
@@ -110,29 +118,35 @@ impl Assembly {
 
     fn add(&mut self, worker: usize, task: impl Task + 'static) {
         let planned = PlannedTask { task: Box::new(task), meter: Arc::new(Meter::new()) };
-        self.plan.workers[worker].push(planned);
+        self.plan.workers[worker].tasks.push(planned);
     }
 
-    fn edge<T>(&mut self) -> (EdgeOut<T>, Consumer<Slot<T>>) {
+    /// A new edge from a task on one worker to a task on another one, or on the same.
+    fn edge<T>(&mut self, from: usize, to: usize) -> (EdgeOut<T>, UnplacedEdge<T>) {
+        let ends = Ends { producer: self.waker(from), consumer: self.waker(to) };
         self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
-        edge(if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch })
+        edge(if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch }, ends)
     }
 
-    /// A new edge out of a port, if any stream begins there.
-    fn edge_from_port<T: Send + 'static>(&mut self, port: PortId) -> Option<EdgeOut<T>> {
+    fn waker(&self, worker: usize) -> Waker {
+        self.plan.workers[worker].parker.waker()
+    }
+
+    /// A new edge out of a port of a task on this worker, if any stream begins there.
+    fn edge_from_port<T: Send + 'static>(&mut self, port: PortId, worker: usize) -> Option<EdgeOut<T>> {
         if !self.connected.contains(&port) {
             return None;
         }
-        let (out, consumer) = self.edge::<T>();
-        let consumers = self.ports.entry(port).or_insert_with(|| Box::new(Vec::<Consumer<Slot<T>>>::new()));
+        let (out, consumer) = self.edge::<T>(worker, self.sink_worker());
+        let consumers = self.ports.entry(port).or_insert_with(|| Box::new(Vec::<UnplacedEdge<T>>::new()));
         let consumers = consumers.downcast_mut::<Vec<_>>().expect("a port carries records of one type");
         consumers.push(consumer);
         Some(out)
     }
 
     /// The edges that lead out of a port.
-    fn consumers_of_port<T: 'static>(&mut self, port: PortId) -> Vec<Consumer<Slot<T>>> {
+    fn consumers_of_port<T: 'static>(&mut self, port: PortId) -> Vec<UnplacedEdge<T>> {
         let consumers =
             self.ports.remove(&port).expect("an operator is assembled before what its ports feed");
         *consumers.downcast().expect("a port carries records of one type")

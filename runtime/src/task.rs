@@ -18,6 +18,9 @@ use crate::{
 
 /// One parallel instance of a chain, with its input and its outputs.
 pub(crate) trait Task: Send {
+    /// Makes what is to lie near the thread that the task runs on. Called once, on that thread, before all else.
+    fn place(&mut self) {}
+
     /// Does a bounded amount of work.
     fn step(&mut self) -> Result<Progress, Halt>;
 

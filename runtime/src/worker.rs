@@ -9,7 +9,7 @@ use std::{
 };
 
 use core_affinity::CoreId;
-use nacreous_channels::idle::{Idle, Parker, Strategy};
+use nacreous_channels::idle::{Idle, Strategy};
 
 use crate::{
     control::{Event, Watch},
@@ -17,14 +17,14 @@ use crate::{
     job::Failure,
     operator_name::take_culprit,
     placement::may_spin,
-    plan::PlannedTask,
+    plan::{PlannedTask, PlannedWorker},
     task::Progress,
 };
 
 /// What a worker needs to start.
 pub(crate) struct Deployment {
     pub(crate) job: u64,
-    pub(crate) tasks: Vec<PlannedTask>,
+    pub(crate) worker: PlannedWorker,
     pub(crate) thread: String,
     pub(crate) core: Option<CoreId>,
     pub(crate) watch: Arc<Watch>,
@@ -33,15 +33,20 @@ pub(crate) struct Deployment {
 
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
-    let Deployment { job, tasks, thread, core, watch, events } = deployment;
+    let Deployment { job, worker, thread, core, watch, events } = deployment;
     let _said_whatever_happens = ExitNotice(events.clone());
     JOB.set(Some(job));
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
         let _ = core_affinity::set_for_current(core);
     }
-    let tasks = tasks.into_iter().map(|planned| Resident { planned, state: State::Running }).collect();
-    Worker { thread, events }.run_tasks(tasks, &watch);
+    let PlannedWorker { tasks, parker } = worker;
+    let settle_in = |mut planned: PlannedTask| {
+        planned.task.place();
+        Resident { planned, state: State::Running }
+    };
+    let tasks = tasks.into_iter().map(settle_in).collect();
+    Worker { thread, events }.run_tasks(tasks, Idle::new(parker), &watch);
 }
 
 thread_local! {
@@ -96,8 +101,7 @@ enum State {
 }
 
 impl Worker {
-    fn run_tasks(&mut self, mut tasks: Vec<Resident>, watch: &Watch) {
-        let mut idle = Idle::new(Parker::new());
+    fn run_tasks(&mut self, mut tasks: Vec<Resident>, mut idle: Idle, watch: &Watch) {
         while !tasks.is_empty() {
             if watch.requests.cancel.is_raised() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));

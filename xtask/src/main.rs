@@ -1,5 +1,7 @@
-//! The project's own commands: `cargo xtask test`, `cargo xtask tidy`, `cargo xtask orderings`.
+//! The project's own commands: `cargo xtask` lists them.
 
+mod bench;
+mod checkers;
 mod orderings;
 mod test;
 mod tidy;
@@ -11,7 +13,10 @@ const USAGE: &str = "\
 usage: cargo xtask COMMAND
   test       everything CI checks: format, tidy, clippy, tests, doctests, loom models, orderings, documentation
   tidy       what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links
-  orderings  weakens each memory order in turn and expects a loom model to fail";
+  orderings  weakens each memory order in turn and expects a loom model to fail
+  tsan       the channels' tests under ThreadSanitizer
+  miri       the channels' tests under Miri
+  bench      installs what counts instructions and runs all benchmarks";
 
 /// Why a command failed, in words for the terminal.
 type Failure = String;
@@ -23,6 +28,9 @@ fn main() -> ExitCode {
         ["test"] => test::run(root),
         ["tidy"] => tidy::run(root),
         ["orderings"] => orderings::run(root),
+        ["tsan"] => checkers::tsan(root).and_then(|check| checkers::alone("tsan", check)),
+        ["miri"] => checkers::miri(root).and_then(|check| checkers::alone("miri", check)),
+        ["bench"] => bench::run(root),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

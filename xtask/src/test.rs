@@ -8,6 +8,7 @@ use std::{
 
 use crate::{
     Failure,
+    checkers::{self, Check},
     orderings::{self, LOOM_BUILD},
     say, tidy,
 };
@@ -49,7 +50,20 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     }
     announce("orderings");
     orderings::run(root)?;
-    say("xtask test: every step passed");
+    let mut not_run = Vec::new();
+    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 2] =
+        [("tsan", checkers::tsan), ("miri", checkers::miri)];
+    for (name, check) in checks {
+        announce(name);
+        if let Check::CannotRun(reason) = check(root)? {
+            say(&format!("    CANNOT RUN: {reason}"));
+            not_run.push(name);
+        }
+    }
+    say(&match not_run[..] {
+        [] => "xtask test: every step passed".to_owned(),
+        _ => format!("xtask test: every step that can run here passed; NOT RUN: {}", not_run.join(", ")),
+    });
     Ok(())
 }
 

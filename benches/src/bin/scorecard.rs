@@ -9,7 +9,7 @@ use clap::Parser;
 use nacreous_benches::{
     comparison::{Comparison, Score},
     flight_delays, keyed_sum,
-    rings::{round_trip, spsc},
+    rings::{broadcast, fan_in, mpsc, round_trip, spsc},
 };
 
 /// Ours against rivals: run alternately in one process, results checked, medians and ratios with spread.
@@ -30,15 +30,20 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 8] = [
+const ROWS: [(&str, fn() -> Comparison); 13] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
+    ("spsc/single-large/rtrb", spsc::single_large_rtrb),
     ("spsc/single/crossbeam", spsc::single_crossbeam),
     ("spsc/round-trip-p50/floor", round_trip::p50_floor),
     ("spsc/round-trip-p50/rtrb", round_trip::p50_rtrb),
     ("spsc/round-trip-p99/rtrb", round_trip::p99_rtrb),
+    ("fan-in-4/batched/crossbeam", fan_in::batched_crossbeam),
+    ("fan-in-4/single/disruptor", fan_in::single_disruptor),
+    ("mpsc-2/single/crossbeam-channel", mpsc::two_crossbeam),
+    ("broadcast-2/batched/disruptor", broadcast::two_disruptor),
 ];
 
 fn main() -> ExitCode {

@@ -18,9 +18,9 @@ use crate::{
     two_threads,
 };
 
-const TRIPS: u64 = 200_000;
+const TRIPS: usize = 200_000;
 /// Trips before the ones that count.
-const WARM_UP: u64 = 20_000;
+const WARM_UP: usize = 20_000;
 const SLOTS: usize = 64;
 const TIME: Measure = Measure::Time("ns");
 
@@ -39,7 +39,8 @@ pub fn p99_rtrb() -> Comparison {
     Comparison { id: "spsc/round-trip-p99/rtrb", measure: TIME, ours: ours(0.99), rival: rtrb(0.99) }
 }
 
-fn ours(quantile: f64) -> Side {
+/// Through our channels.
+pub fn ours(quantile: f64) -> Side {
     Box::new(move || {
         let (mut there, mut arrived) = spsc::channel(SLOTS);
         let (mut back, mut returned) = spsc::channel(SLOTS);
@@ -57,7 +58,8 @@ fn ours(quantile: f64) -> Side {
     })
 }
 
-fn rtrb(quantile: f64) -> Side {
+/// Through rtrb.
+pub fn rtrb(quantile: f64) -> Side {
     Box::new(move || {
         let (mut there, mut arrived) = rtrb::RingBuffer::new(SLOTS);
         let (mut back, mut returned) = rtrb::RingBuffer::new(SLOTS);
@@ -76,7 +78,7 @@ fn rtrb(quantile: f64) -> Side {
 }
 
 /// Two counters, each on a line of its own, that carry no more than themselves.
-fn bare(quantile: f64) -> Side {
+pub fn bare(quantile: f64) -> Side {
     Box::new(move || {
         let there = Arc::new(CachePadded::new(AtomicU64::new(0)));
         let back = Arc::new(CachePadded::new(AtomicU64::new(0)));
@@ -113,17 +115,15 @@ fn round_trips(
     let echo = move || (0..WARM_UP + TRIPS).for_each(|_| reflect());
     let measure = move || {
         let mut digest = 0_u64;
-        let mut ticks = Vec::with_capacity((WARM_UP + TRIPS) as usize);
+        let mut ticks = Vec::with_capacity(WARM_UP + TRIPS);
         for number in 0..WARM_UP + TRIPS {
             let started = clock.ticks();
-            let record = trip(Record::new(number));
+            let record = trip(Record::new(number as u64));
             ticks.push(clock.ticks() - started);
             digest = digest.wrapping_add(record.digest());
         }
-        ticks.drain(..WARM_UP as usize);
-        ticks.sort_unstable();
-        let rank = ((ticks.len() - 1) as f64 * quantile) as usize;
-        Outcome { figure: clock.nanos(ticks[rank]), digest }
+        ticks.drain(..WARM_UP);
+        Outcome { figure: clock.quantile(ticks, quantile), digest }
     };
     two_threads::run(echo, measure).1
 }

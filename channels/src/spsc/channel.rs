@@ -396,3 +396,6 @@ impl<T> fmt::Debug for UnplacedReceiver<T> {
         f.debug_struct("UnplacedReceiver").field("capacity", &self.0.capacity()).finish_non_exhaustive()
     }
 }
+
+#[cfg(all(test, not(loom)))]
+mod tests;

@@ -1,25 +1,50 @@
 use std::{hash::Hash, mem};
 
 use crossbeam_utils::CachePadded;
-use nacreous_channels::spsc::{self, Consumer, Producer};
+use nacreous_channels::{
+    idle::Waker,
+    spsc::{self, Producer},
+};
 use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt, both};
-use crate::meter::Counts;
+use crate::{lane::UnplacedEdge, meter::Counts};
 
 /// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
 pub(crate) type Slot<T> = CachePadded<Batch<T>>;
 
 /// How many batches an edge holds. Enough to ride out the scheduling of two threads, few enough that the
 /// batches in flight stay in cache.
-const SLOTS: usize = 64;
+pub(crate) const SLOTS: usize = 64;
+
+/// Who sleeps at which end of an edge.
+pub(crate) struct Ends {
+    pub(crate) producer: Waker,
+    pub(crate) consumer: Waker,
+}
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
-pub(crate) fn edge<T>(batch: usize) -> (EdgeOut<T>, Consumer<Slot<T>>) {
+pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>) {
     let new = || CachePadded::new(Batch::new(batch));
-    let (producer, consumer) = spsc::ring(SLOTS, new);
-    (EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN }, consumer)
+    let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
+    let out = EdgeOut {
+        producer,
+        open: new(),
+        stuck: new(),
+        sent: Watermark::MIN,
+        reader: LastCall(ends.consumer),
+    };
+    (out, UnplacedEdge { unplaced, batch, writer: LastCall(ends.producer) })
+}
+
+/// Wakes the other end of an edge, and also when this end goes: the other one is to see that.
+pub(crate) struct LastCall(pub(crate) Waker);
+
+impl Drop for LastCall {
+    fn drop(&mut self) {
+        self.0.wake();
+    }
 }
 
 /// The memory for records in an edge whose batches count as full at `batch` records.
@@ -42,28 +67,37 @@ pub(crate) struct EdgeOut<T> {
     stuck: Slot<T>,
     /// The last watermark put into a batch.
     sent: Watermark,
+    /// Behind the producer, so that it calls when the ring is closed.
+    reader: LastCall,
 }
 
 impl<T> EdgeOut<T> {
     /// Hands the open batch on, behind the stuck one; false if that is not possible now.
     #[inline(never)]
     fn hand_on(&mut self) -> bool {
-        if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
+        if !self.hand_on_stuck() {
             return false;
         }
-        if hand_over(&mut self.producer, &mut self.open) {
+        if hand_over(&mut self.producer, &mut self.open, &self.reader) {
             return true;
         }
         mem::swap(&mut self.open, &mut self.stuck);
         false
     }
+
+    /// Hands the stuck batch on, if there is one; false if that is not possible now.
+    fn hand_on_stuck(&mut self) -> bool {
+        self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.reader)
+    }
 }
 
-/// Swaps a batch with the empty one in the next slot and publishes it; false if the ring is full.
-fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>) -> bool {
+/// Swaps a batch with the empty one in the next slot, publishes it and wakes whoever reads it; false if the ring
+/// is full.
+fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>, reader: &LastCall) -> bool {
     let Some(slot) = producer.claim() else { return false };
     mem::swap(slot, batch);
     producer.publish();
+    reader.0.wake();
     true
 }
 
@@ -110,7 +144,7 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
             self.open.drain();
             return Ok(Flushed::Clear);
         }
-        if !self.stuck.is_empty() && !hand_over(&mut self.producer, &mut self.stuck) {
+        if !self.hand_on_stuck() {
             return Ok(Flushed::Blocked);
         }
         let due = self.open.is_full() || (extent != Extent::Full && !self.open.is_empty());
@@ -181,10 +215,19 @@ fn lane_of(hash: u64, lanes: usize) -> usize {
 
 #[cfg(test)]
 mod tests {
+    use nacreous_channels::idle::Parker;
     use nacreous_operators::Signal;
     use nacreous_watermark::Timestamp;
 
     use super::*;
+    use crate::lane::EdgeIn;
+
+    /// An edge between two ends on this thread.
+    fn edge<T>(batch: usize) -> (EdgeOut<T>, EdgeIn<T>) {
+        let ends = Ends { producer: Parker::new().waker(), consumer: Parker::new().waker() };
+        let (out, unplaced) = super::edge(batch, ends);
+        (out, unplaced.place())
+    }
 
     #[test]
     fn keys_spread_over_all_lanes() {
@@ -212,7 +255,7 @@ mod tests {
         assert!(matches!(out.flush(Extent::Full), Ok(Flushed::Blocked)));
 
         let mut seen = Vec::new();
-        while let Some(batch) = consumer.peek() {
+        while let Some(batch) = consumer.batch() {
             seen.extend(batch.drain().map(|record| record.value));
             consumer.release();
             assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));
@@ -226,7 +269,7 @@ mod tests {
     fn a_reader_that_leaves_after_the_end_is_no_loss_but_one_that_leaves_before_is() {
         let (mut out, mut consumer) = edge::<i32>(2);
         assert_eq!(out.watermark(Watermark::END), Step::Done);
-        assert_eq!(consumer.peek().and_then(|batch| batch.signal()), Some(Signal::End));
+        assert_eq!(consumer.batch().and_then(|batch| batch.signal()), Some(Signal::End));
         drop(consumer);
         assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));
 

@@ -6,13 +6,13 @@
 
 use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
 
-use nacreous_channels::spsc::Consumer;
 use nacreous_operators::{Aggregate, Keyed, Operator, Sliding, WindowFold, WindowResult};
 use nacreous_watermark::{BoundedDisorder, Timestamp};
 
 use super::{Assembly, PortId};
 use crate::{
-    downstream::{Downstream, EdgeOut, Fused, LateFork, Route, SinkEnd, Slot},
+    downstream::{Downstream, EdgeOut, Fused, LateFork, Route, SinkEnd},
+    lane::UnplacedEdge,
     operator_name::OperatorName,
     sink::Sink,
     source::Source,
@@ -73,7 +73,7 @@ where
         let parts = SourceParts {
             source: self.source,
             name: self.name,
-            rejects: plan.edge_from_port(self.rejects),
+            rejects: plan.edge_from_port(self.rejects, worker),
             time_of: self.time_of,
             time_name: self.time_name,
             disorder: self.disorder,
@@ -200,7 +200,8 @@ where
     type Down = Fused<WindowFold<K, A, T>, LateFork<K, T, M::Down>>;
 
     fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
-        let down = LateFork { results: self.next.make(plan, worker), late: plan.edge_from_port(self.late) };
+        let down =
+            LateFork { results: self.next.make(plan, worker), late: plan.edge_from_port(self.late, worker) };
         let operator = WindowFold::new(self.windows, self.aggregate.clone());
         Fused { operator, name: self.name, accountable: self.accountable, down }
     }
@@ -229,7 +230,7 @@ where
             return self.up.assemble(make, plan);
         }
         let inputs = plan.keyed_workers().map(|_| Vec::new()).collect();
-        let lanes: Gathered<Vec<Vec<Consumer<_>>>> = Rc::new(RefCell::new(inputs));
+        let lanes: Gathered<Vec<Vec<UnplacedEdge<_>>>> = Rc::new(RefCell::new(inputs));
         self.up.assemble(RouteMake { lanes: Rc::clone(&lanes) }, plan);
         for (worker, lanes) in plan.keyed_workers().zip(lanes.take()) {
             let down = make.make(plan, worker);
@@ -243,7 +244,7 @@ type Gathered<T> = Rc<RefCell<T>>;
 
 struct RouteMake<K, T> {
     /// For each keyed worker, the lanes that lead to it: one from each producer.
-    lanes: Gathered<Vec<Vec<Consumer<Slot<Keyed<K, T>>>>>>,
+    lanes: Gathered<Vec<Vec<UnplacedEdge<Keyed<K, T>>>>>,
 }
 
 impl<K, T> Make<Keyed<K, T>> for RouteMake<K, T>
@@ -253,14 +254,14 @@ where
 {
     type Down = Route<K, T>;
 
-    fn make(&mut self, plan: &mut Assembly, _: usize) -> Route<K, T> {
-        let mut lanes = self.lanes.borrow_mut();
-        let connect = |inputs: &mut Vec<_>| {
-            let (out, consumer) = plan.edge();
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Route<K, T> {
+        let (mut lanes, readers) = (self.lanes.borrow_mut(), plan.keyed_workers());
+        let connect = |(inputs, reader): (&mut Vec<_>, usize)| {
+            let (out, consumer) = plan.edge(worker, reader);
             inputs.push(consumer);
             out
         };
-        Route::new(lanes.iter_mut().map(connect).collect())
+        Route::new(lanes.iter_mut().zip(readers).map(connect).collect())
     }
 }
 
@@ -280,7 +281,7 @@ impl<U: Upstream> Upstream for Gather<U> {
         if self.up.instances(plan) == 1 {
             return self.up.assemble(make, plan);
         }
-        let lanes: Gathered<Vec<Consumer<Slot<U::Out>>>> = Rc::default();
+        let lanes: Gathered<Vec<UnplacedEdge<U::Out>>> = Rc::default();
         self.up.assemble(GatherMake { lanes: Rc::clone(&lanes) }, plan);
         let worker = plan.sink_worker();
         let down = make.make(plan, worker);
@@ -289,14 +290,14 @@ impl<U: Upstream> Upstream for Gather<U> {
 }
 
 struct GatherMake<T> {
-    lanes: Gathered<Vec<Consumer<Slot<T>>>>,
+    lanes: Gathered<Vec<UnplacedEdge<T>>>,
 }
 
 impl<T: Send + 'static> Make<T> for GatherMake<T> {
     type Down = EdgeOut<T>;
 
-    fn make(&mut self, plan: &mut Assembly, _: usize) -> EdgeOut<T> {
-        let (out, consumer) = plan.edge();
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> EdgeOut<T> {
+        let (out, consumer) = plan.edge(worker, plan.sink_worker());
         self.lanes.borrow_mut().push(consumer);
         out
     }

@@ -1,12 +1,12 @@
-use nacreous_channels::{
-    lanes::{Lanes, Poll},
-    spsc::Consumer,
-};
+use std::mem;
+
+use nacreous_channels::lanes::{Lanes, Poll};
 use nacreous_watermark::Valve;
 
 use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
-    downstream::{Downstream, Extent, Halt, Slot},
+    downstream::{Downstream, Extent, Halt},
+    lane::{EdgeIn, UnplacedEdge},
     meter::Counts,
 };
 
@@ -15,22 +15,27 @@ const QUOTA: usize = 1;
 
 /// A task fed by edges: takes batches from its lanes in turn and merges their watermarks.
 pub(crate) struct EdgeTask<T, D> {
-    lanes: Lanes<Consumer<Slot<T>>>,
+    /// What the lanes are made of, until they are.
+    unplaced: Vec<UnplacedEdge<T>>,
+    lanes: Lanes<EdgeIn<T>>,
     valve: Valve,
-    /// Lanes that may still deliver something.
-    open_lanes: usize,
     outlet: Outlet<D>,
 }
 
 impl<T: Send, D: Downstream<T>> EdgeTask<T, D> {
     /// A task over these lanes, at least one.
-    pub(crate) fn new(lanes: Vec<Consumer<Slot<T>>>, down: D) -> Self {
-        let (valve, open_lanes) = (Valve::new(lanes.len()), lanes.len());
-        Self { lanes: Lanes::new(lanes, QUOTA), valve, open_lanes, outlet: Outlet::new(down) }
+    pub(crate) fn new(unplaced: Vec<UnplacedEdge<T>>, down: D) -> Self {
+        let valve = Valve::new(unplaced.len());
+        Self { unplaced, lanes: Lanes::new([], QUOTA), valve, outlet: Outlet::new(down) }
     }
 }
 
 impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
+    fn place(&mut self) {
+        let edges = mem::take(&mut self.unplaced);
+        self.lanes = Lanes::new(edges.into_iter().map(UnplacedEdge::place), QUOTA);
+    }
+
     // HOT(edge-task.step)
     fn step(&mut self) -> Result<Progress, Halt> {
         let extent = self.outlet.extent();
@@ -41,7 +46,7 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
         match self.lanes.poll() {
             Poll::Ready(lane) => {
                 let edge = &mut self.lanes[lane];
-                let batch = edge.peek().expect("the lane was just seen to have a batch");
+                let batch = edge.batch().expect("the lane was just seen to have a batch");
                 let signal = batch.signal();
                 for record in batch.drain() {
                     self.outlet.down.record(record);
@@ -54,11 +59,11 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
             }
             Poll::Empty => {
                 let _ = self.outlet.down.flush(Extent::All)?;
+                self.lanes.iter_mut().for_each(EdgeIn::ran_dry);
                 Ok(Progress::None)
             }
             Poll::Ended(_) => {
-                self.open_lanes -= 1;
-                if self.open_lanes == 0 {
+                if self.lanes.open() == 0 {
                     // Some lane ended without saying so, else the merged watermark had ended the task:
                     // whoever fed it died. What is complete is handed on, but no window fires that might
                     // miss records, and nobody further down is told of an end.

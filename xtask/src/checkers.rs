@@ -1,0 +1,108 @@
+//! `cargo xtask miri` and `cargo xtask tsan`: the channels' own tests under an interpreter that knows what is
+//! undefined, and under a sanitizer that sees races at full speed. Each says plainly when it cannot run.
+
+use std::{
+    path::Path,
+    process::{Command, Output, Stdio},
+};
+
+use crate::{Failure, say};
+
+/// Whether a check was made.
+#[must_use]
+pub(crate) enum Check {
+    Passed,
+    /// It says nothing about the code that it could not.
+    CannotRun(String),
+}
+
+/// The tests of the channels under Miri, with several seeds for the schedule and for weak memory.
+pub(crate) fn miri(root: &Path) -> Result<Check, Failure> {
+    let present = |toolchain: &&str| quietly("cargo", &[toolchain, "miri", "--version"]);
+    let Some(toolchain) = ["+nightly", "+stable"].into_iter().find(present) else {
+        let reason =
+            "no toolchain here has the component; `rustup +nightly component add miri rust-src` adds it";
+        return Ok(Check::CannotRun(reason.to_owned()));
+    };
+    let status = Command::new("cargo")
+        .args([toolchain, "miri", "test", "--package", "nacreous-channels", "--lib"])
+        .env("MIRIFLAGS", "-Zmiri-many-seeds=0..8 -Zmiri-tree-borrows")
+        .current_dir(root)
+        .status()
+        .map_err(|error| format!("xtask miri: cannot run cargo: {error}"))?;
+    if status.success() {
+        Ok(Check::Passed)
+    } else {
+        Err("xtask miri: found something, see above".to_owned())
+    }
+}
+
+/// The tests of the channels under ThreadSanitizer. The standard library is not instrumented, so what happens
+/// inside it is left out; `xtask/tsan.supp` says what.
+pub(crate) fn tsan(root: &Path) -> Result<Check, Failure> {
+    const TARGETS: [&str; 2] = ["x86_64-unknown-linux-gnu", "aarch64-unknown-linux-gnu"];
+    let host = host()?;
+    if !TARGETS.contains(&host.as_str()) {
+        return Ok(Check::CannotRun(format!("there is no runtime of the sanitizer for {host}")));
+    }
+    let sanitized = |arguments: &[&str]| {
+        Command::new("cargo")
+            .args(["test", "--package", "nacreous-channels", "--lib", "--target", &host])
+            .args(["--target-dir", "target/tsan", "--locked"])
+            .args(arguments)
+            // The sanitizer is not stable yet; this lets the toolchain at hand take its flags all the same.
+            .env("RUSTC_BOOTSTRAP", "1")
+            .env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
+            .env("TSAN_OPTIONS", format!("suppressions={}", root.join("xtask/tsan.supp").display()))
+            .current_dir(root)
+            .output()
+            .map_err(|error| format!("xtask tsan: cannot run cargo: {error}"))
+    };
+    let built = sanitized(&["--no-run"])?;
+    if !built.status.success() {
+        let reason = last_line(&built.stderr);
+        return Ok(Check::CannotRun(format!("this toolchain does not build for the sanitizer: {reason}")));
+    }
+    // One after the other: with threads of its own the test harness is reported too, and is not ours.
+    let output = sanitized(&["--", "--test-threads", "1"])?;
+    if output.status.success() {
+        return Ok(Check::Passed);
+    }
+    show(&output);
+    Err("xtask tsan: found something, see above".to_owned())
+}
+
+/// Runs a check as a command of its own: that it cannot run is a failure then.
+pub(crate) fn alone(name: &str, check: Check) -> Result<(), Failure> {
+    match check {
+        Check::Passed => {
+            say(&format!("xtask {name}: passed"));
+            Ok(())
+        }
+        Check::CannotRun(reason) => Err(format!("xtask {name}: CANNOT RUN: {reason}")),
+    }
+}
+
+/// The target that this toolchain builds for by itself.
+fn host() -> Result<String, Failure> {
+    let output = Command::new("rustc").arg("-vV").output();
+    let output = output.map_err(|error| format!("xtask tsan: cannot run rustc: {error}"))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let host = text.lines().find_map(|line| line.strip_prefix("host: "));
+    host.map(str::to_owned).ok_or_else(|| "xtask tsan: rustc -vV names no host".to_owned())
+}
+
+fn quietly(program: &str, arguments: &[&str]) -> bool {
+    let status = Command::new(program).args(arguments).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    status.is_ok_and(|status| status.success())
+}
+
+fn last_line(bytes: &[u8]) -> String {
+    let text = String::from_utf8_lossy(bytes);
+    text.lines().rfind(|line| !line.trim().is_empty()).unwrap_or("no message").to_owned()
+}
+
+fn show(output: &Output) {
+    say(&String::from_utf8_lossy(&output.stdout));
+    say(&String::from_utf8_lossy(&output.stderr));
+}
