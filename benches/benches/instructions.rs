@@ -96,13 +96,13 @@ fn shared_channel() -> (mpsc::Sender<Record>, mpsc::Receiver<Record>) {
 }
 
 fn full_shared_channel() -> (mpsc::Sender<Record>, mpsc::Receiver<Record>) {
-    let (sender, receiver) = shared_channel();
+    let (mut sender, receiver) = shared_channel();
     (0..OPERATIONS as u64).for_each(|number| sender.push([number; 3]).expect("there is room"));
     (sender, receiver)
 }
 
 #[library_benchmark(setup = shared_channel)]
-fn mpsc_push((sender, receiver): (mpsc::Sender<Record>, mpsc::Receiver<Record>)) -> impl Sized {
+fn mpsc_push((mut sender, receiver): (mpsc::Sender<Record>, mpsc::Receiver<Record>)) -> impl Sized {
     for number in 0..OPERATIONS as u64 {
         sender.push(black_box([number; 3])).expect("there is room");
     }

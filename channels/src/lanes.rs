@@ -121,13 +121,18 @@ impl<L: Lane> Lanes<L> {
         for step in 1..=count {
             let position = (self.turn + step) % count;
             let lane = self.open[position];
-            if self.has_something(lane) {
+            let mut found = self.has_something(lane);
+            let closed = !found && self.lanes[lane].is_closed();
+            if closed {
+                // The close was seen first, so this look finds whatever was published before it.
+                found = self.has_something(lane);
+            }
+            if found {
                 (self.turn, self.left) = (position, self.quota - 1);
                 return Poll::Ready(lane);
             }
-            if self.lanes[lane].is_closed() {
-                // The close was seen first, so this look finds whatever was published before it.
-                return if self.has_something(lane) { Poll::Ready(lane) } else { self.end(position) };
+            if closed {
+                return self.end(position);
             }
         }
         Poll::Empty

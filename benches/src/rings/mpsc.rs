@@ -35,8 +35,8 @@ pub fn ours(senders: usize) -> Outcome {
     let (sender, mut receiver) = mpsc::channel(SLOTS);
     let (ours, theirs) = (vec![sender.clone(); senders / 2], vec![sender; senders.div_ceil(2)]);
     bursts(
-        ours.into_iter().map(|sender| move |record| sender.push(record).is_ok()).collect(),
-        theirs.into_iter().map(|sender| move |record| sender.push(record).is_ok()).collect(),
+        ours.into_iter().map(|mut sender| move |record| sender.push(record).is_ok()).collect(),
+        theirs.into_iter().map(|mut sender| move |record| sender.push(record).is_ok()).collect(),
         move || receiver.pop(),
     )
 }

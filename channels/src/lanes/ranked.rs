@@ -48,7 +48,8 @@ enum Oldest<R> {
 }
 
 impl<L: Lane, R: Ord + Copy, F: Fn(&L::Value) -> R> Ranked<L, R, F> {
-    /// Takes over the consuming end of each lane; `rank` is asked once for each value.
+    /// Takes over the consuming end of each lane; `rank` is asked for the oldest value of a lane when
+    /// it comes to the front, and again if a lane that was returned is not taken from.
     pub fn new(lanes: impl IntoIterator<Item = L>, rank: F) -> Self {
         let lanes: Vec<L> = lanes.into_iter().collect();
         let oldest = lanes.iter().map(|_| Oldest::Unknown).collect();

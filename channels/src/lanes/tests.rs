@@ -184,7 +184,7 @@ fn every_consuming_end_is_a_lane() {
     sees_and_ends(consumer, move || producer.push(7).is_ok());
     let (mut sender, receiver) = spsc::channel(2);
     sees_and_ends(receiver, move || sender.push(7).is_ok());
-    let (sender, receiver) = mpsc::channel(2);
+    let (mut sender, receiver) = mpsc::channel(2);
     sees_and_ends(receiver, move || sender.push(7).is_ok());
     let (mut producer, [consumer]) = broadcast::ring(2, || 0);
     sees_and_ends(consumer, move || {

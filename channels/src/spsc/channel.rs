@@ -29,7 +29,7 @@
 //!
 //! `receiver_gone` hands nothing over: a sender that sees it merely stops.
 
-use std::{fmt, mem::offset_of, ptr};
+use std::{fmt, mem::offset_of};
 
 use crossbeam_utils::CachePadded;
 
@@ -37,7 +37,7 @@ use super::NotAdvised;
 use crate::{
     Full,
     slots::{LINE, Own, Slots, Window},
-    stamped::{Stamped, filled},
+    stamped::{Stamped, Untaken, filled, handful},
     sync::{Arc, AtomicBool, AtomicUsize, Ordering},
 };
 
@@ -155,14 +155,6 @@ unsafe impl<T: Send> Sync for Sender<T> {}
 unsafe impl<T: Send> Send for Receiver<T> {}
 // SAFETY: as for the sender.
 unsafe impl<T: Send> Sync for Receiver<T> {}
-
-/// How many slots a receiver takes before it hands them back, less one: an eighth of all, at least one.
-const fn handful(capacity: usize) -> usize {
-    match capacity / 8 {
-        0 => 0,
-        eighth => eighth - 1,
-    }
-}
 
 impl<T> UnplacedReceiver<T> {
     /// Makes the slots, on the thread that is to read them, and hands them to the sender.
@@ -344,38 +336,8 @@ impl<T> Drop for Shared<T> {
         // ORDERING(drop): Relaxed; read by the last owner, after `Arc` has ordered it behind all others
         let next = self.head.load(Ordering::Relaxed);
         self.slots.watch_mut(0, self.slots.capacity());
-        let mut untaken = Untaken { slots: self.slots.window(), next };
-        untaken.drop_all();
-    }
-}
-
-/// The values that nobody took, when nobody can reach them any more.
-struct Untaken<T> {
-    slots: Window<Stamped<T>>,
-    next: usize,
-}
-
-impl<T> Untaken<T> {
-    fn drop_all(&mut self) {
-        loop {
-            // SAFETY: the channel was opened.
-            let stamp = unsafe { self.slots.stamp(self.next) };
-            // ORDERING(drop): Relaxed; read by the last owner, after `Arc` has ordered it behind all others
-            if stamp.load(Ordering::Relaxed) != filled(self.next) {
-                return;
-            }
-            let value = self.slots.value(self.next);
-            self.next = self.next.wrapping_add(1);
-            // SAFETY: the stamp says that the slot holds a value; `next` has passed it, so this is done once.
-            unsafe { ptr::drop_in_place(value) };
-        }
-    }
-}
-
-impl<T> Drop for Untaken<T> {
-    /// Goes on behind a value that panicked when it was dropped.
-    fn drop(&mut self) {
-        self.drop_all();
+        // SAFETY: the slots were made when the channel was opened, and nobody else has it.
+        unsafe { Untaken::drop_all(self.slots.window(), next) };
     }
 }
 

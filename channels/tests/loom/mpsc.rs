@@ -14,8 +14,8 @@ fn run_others_first() {
 #[test]
 fn values_of_two_senders_are_seen_whole() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
-        let other = sender.clone();
+        let (mut sender, mut receiver) = channel(2);
+        let mut other = sender.clone();
         let first = thread::spawn(move || sender.push(pair(1)).unwrap());
         let second = thread::spawn(move || other.push(pair(2)).unwrap());
         run_others_first();
@@ -31,7 +31,7 @@ fn values_of_two_senders_are_seen_whole() {
 #[test]
 fn a_popped_slot_is_claimed_only_after_the_value_is_out() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
+        let (mut sender, mut receiver) = channel(2);
         sender.push(pair(1)).unwrap();
         sender.push(pair(2)).unwrap();
         let reader = thread::spawn(move || {
@@ -49,8 +49,25 @@ fn a_popped_slot_is_claimed_only_after_the_value_is_out() {
 #[test]
 fn what_senders_pushed_before_they_went_is_popped() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
-        let other = sender.clone();
+        let (mut sender, mut receiver) = channel(2);
+        let mut other = sender.clone();
+        other.push(pair(1)).unwrap();
+        drop(other);
+        let writer = thread::spawn(move || sender.push(pair(2)).unwrap());
+        if receiver.is_closed() {
+            assert_eq!(receiver.pop().as_deref(), Some(&(1, 1)));
+            assert_eq!(receiver.pop().as_deref(), Some(&(2, 2)));
+            assert_eq!(receiver.pop(), None);
+        }
+        writer.join().unwrap();
+    });
+}
+
+#[test]
+fn a_channel_closes_with_the_last_of_two_senders() {
+    model(|| {
+        let (mut sender, mut receiver) = channel(2);
+        let mut other = sender.clone();
         let first = thread::spawn(move || sender.push(pair(1)).unwrap());
         let second = thread::spawn(move || other.push(pair(2)).unwrap());
         if receiver.is_closed() {
@@ -60,15 +77,16 @@ fn what_senders_pushed_before_they_went_is_popped() {
         }
         first.join().unwrap();
         second.join().unwrap();
+        assert!(receiver.is_closed());
     });
 }
 
 #[test]
 fn two_senders_never_get_the_same_slot_nor_one_too_many() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
+        let (mut sender, mut receiver) = channel(2);
         sender.push(pair(1)).unwrap();
-        let other = sender.clone();
+        let mut other = sender.clone();
         // One slot is left, and both want it.
         let first = thread::spawn(move || sender.push(pair(2)).is_ok());
         let second = thread::spawn(move || other.push(pair(3)).is_ok());
@@ -83,8 +101,8 @@ fn two_senders_never_get_the_same_slot_nor_one_too_many() {
 #[test]
 fn a_sender_that_has_claimed_and_not_published_holds_no_other_sender_up() {
     model(|| {
-        let (sender, mut receiver) = channel(4);
-        let other = sender.clone();
+        let (mut sender, mut receiver) = channel(4);
+        let mut other = sender.clone();
         let slow = thread::spawn(move || sender.push(pair(1)).unwrap());
         // Wherever the other one is, this comes to an end, and with room.
         other.push(pair(2)).unwrap();
@@ -99,7 +117,7 @@ fn a_sender_that_has_claimed_and_not_published_holds_no_other_sender_up() {
 #[test]
 fn what_nobody_takes_is_dropped_by_whoever_goes_last() {
     model(|| {
-        let (sender, mut receiver) = channel(2);
+        let (mut sender, mut receiver) = channel(2);
         let writer = thread::spawn(move || {
             sender.push(pair(1)).unwrap();
             sender.push(pair(2)).unwrap();
