@@ -1,6 +1,12 @@
 //! Many senders, one receiver.
 
-use loom::thread;
+use loom::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+};
 use nacreous_channels::mpsc::channel;
 
 use crate::{model, pair};
@@ -51,15 +57,25 @@ fn what_senders_pushed_before_they_went_is_popped() {
     model(|| {
         let (mut sender, mut receiver) = channel(2);
         let mut other = sender.clone();
+        // Brings the reader there at the right time, and hands nothing over.
+        let gone = Arc::new(AtomicBool::new(false));
+        let seen_gone = Arc::clone(&gone);
+        let reader = thread::spawn(move || {
+            while !seen_gone.load(Ordering::Relaxed) {
+                thread::yield_now();
+            }
+            if receiver.is_closed() {
+                assert_eq!(receiver.pop().as_deref(), Some(&(1, 1)));
+                assert_eq!(receiver.pop().as_deref(), Some(&(2, 2)));
+                assert_eq!(receiver.pop(), None);
+            }
+        });
         other.push(pair(1)).unwrap();
         drop(other);
-        let writer = thread::spawn(move || sender.push(pair(2)).unwrap());
-        if receiver.is_closed() {
-            assert_eq!(receiver.pop().as_deref(), Some(&(1, 1)));
-            assert_eq!(receiver.pop().as_deref(), Some(&(2, 2)));
-            assert_eq!(receiver.pop(), None);
-        }
-        writer.join().unwrap();
+        sender.push(pair(2)).unwrap();
+        drop(sender);
+        gone.store(true, Ordering::Relaxed);
+        reader.join().unwrap();
     });
 }
 
