@@ -5,7 +5,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BenchmarkId, Criterion, SamplingMode, Throughput, criterion_group, criterion_main};
 use nacreous_benches::rings::{Transfer, barriers, broadcast, fan_in, mpsc, round_trip, spsc, tail};
 
 /// Records that make one iteration.
@@ -54,6 +54,7 @@ fn consumers(c: &mut Criterion) {
 
 fn senders(c: &mut Criterion) {
     let mut group = c.benchmark_group("mpsc");
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
     group.throughput(Throughput::Elements(1_000_000));
     for senders in [1, 2, 4] {
         group.bench_function(BenchmarkId::from_parameter(senders), |bencher| {
@@ -69,6 +70,7 @@ fn senders(c: &mut Criterion) {
 /// Quantiles of a time, each as a benchmark of its own.
 fn quantiles(c: &mut Criterion, name: &str, mut nanos: impl FnMut(f64) -> f64) {
     let mut group = c.benchmark_group(name);
+    group.sampling_mode(SamplingMode::Flat).sample_size(10);
     for (label, quantile) in [("p50", 0.5), ("p99", 0.99), ("p99.9", 0.999)] {
         group.bench_function(label, |bencher| {
             bencher.iter_custom(|iterations| {
@@ -108,8 +110,8 @@ criterion_group! {
     name = rings;
     config = Criterion::default()
         .sample_size(20)
-        .warm_up_time(Duration::from_millis(300))
-        .measurement_time(Duration::from_secs(1));
+        .warm_up_time(Duration::from_millis(100))
+        .measurement_time(Duration::from_millis(500));
     targets = single, batched, lanes, consumers, senders, round_trips, published_singly_or_together, fences
 }
 criterion_main!(rings);

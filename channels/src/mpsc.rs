@@ -88,7 +88,14 @@ fn channel_at<T>(start: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
     });
     let handful = handful(receivers.capacity());
     (
-        Sender { shared: Arc::clone(&shared), slots: senders, next: start, head_seen: start, shard: 0 },
+        Sender {
+            shared: Arc::clone(&shared),
+            slots: senders,
+            next: start,
+            head_seen: start,
+            on_a_run: false,
+            shard: 0,
+        },
         Receiver { shared, slots: receivers, head: start, handful },
     )
 }
@@ -102,6 +109,8 @@ pub struct Sender<T> {
     next: usize,
     /// `Shared::head` as last read: a lower bound of it.
     head_seen: usize,
+    /// The last push succeeded at the first attempt: nobody else had pushed since the one before.
+    on_a_run: bool,
     /// Which of the counters of contention is this sender's.
     shard: usize,
 }
@@ -192,7 +201,10 @@ impl<T> Sender<T> {
                 return None;
             }
             match self.try_claim() {
-                Ok(index) => return Some(index),
+                Ok(index) => {
+                    self.on_a_run = defeats == 0;
+                    return Some(index);
+                }
                 Err(furthest) => {
                     self.next = furthest;
                     self.step_back(defeats);
@@ -232,13 +244,14 @@ impl<T> Sender<T> {
         Ok(index)
     }
 
-    /// Another sender was faster. Every other time this one waits a little, so that the other gets a run of values
-    /// through; in between it tries again at once, with the line at hand, and so its turn comes.
+    /// Another sender has been there. One that was on a run of its own is up against a busy one, and waits a little
+    /// so that each gets a run of values through in turn; after that it tries again at once, with the line at hand,
+    /// and so its turn comes. One that is beaten each time it comes along merely pushes seldom, and need not wait.
     #[cold]
     fn step_back(&self, defeats: u32) {
         // ORDERING(contention): Relaxed; a number to look at, nothing is read on the strength of it
         self.shared.contention[self.shard].fetch_add(1, Ordering::Relaxed);
-        if defeats.is_multiple_of(2) {
+        if (defeats + u32::from(!self.on_a_run)).is_multiple_of(2) {
             (0..PAUSES).for_each(|_| hint::spin_loop());
         }
     }
@@ -359,6 +372,7 @@ impl<T> Clone for Sender<T> {
             slots: self.shared.slots.window(),
             next: self.next,
             head_seen: self.head_seen,
+            on_a_run: false,
             shard: others % SHARDS,
         }
     }

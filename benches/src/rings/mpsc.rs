@@ -20,7 +20,7 @@ use crate::{
 
 /// What each sender pushes in one go.
 const BURST: u64 = 1_024;
-const BURSTS: u64 = 4_096;
+const BURSTS: u64 = 1_024;
 /// Room for what both push in one go.
 const SLOTS: usize = 2_048;
 

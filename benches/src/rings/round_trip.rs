@@ -18,9 +18,9 @@ use crate::{
     two_threads,
 };
 
-const TRIPS: usize = 200_000;
+const TRIPS: usize = 100_000;
 /// Trips before the ones that count.
-const WARM_UP: usize = 20_000;
+const WARM_UP: usize = 10_000;
 const SLOTS: usize = 64;
 const TIME: Measure = Measure::Time("ns");
 

@@ -20,9 +20,14 @@ pub fn age(batch: usize, quantile: f64) -> f64 {
     let produce = move || {
         let began = clock.ticks();
         for from in (0..RECORDS).step_by(batch) {
-            // Never full: what is in there at a time is far less.
-            let (first, second) = producer.claim_many(batch);
-            assert_eq!(first.len() + second.len(), batch, "the consumer does not keep up");
+            let (first, second) = loop {
+                // Asked twice, as what a claim returns cannot be returned from a loop that claims again.
+                let (first, second) = producer.claim_many(batch);
+                if first.len() + second.len() == batch {
+                    break producer.claim_many(batch);
+                }
+                hint::spin_loop();
+            };
             for (slot, number) in first.iter_mut().chain(second).zip(from..) {
                 while clock.nanos(clock.ticks() - began) < number as f64 * EVERY_NANOS {
                     hint::spin_loop();
