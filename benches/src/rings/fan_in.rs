@@ -16,6 +16,8 @@ use crate::comparison::Comparison;
 const LANES: usize = 4;
 /// Slots of all lanes together, or of the one ring that all producers share.
 const SLOTS: usize = 4_096;
+/// The same for batches: each side of that comparison has the number that suits it best.
+const SLOTS_BATCHED: usize = 16_384;
 /// Records published, and taken, with one store.
 const BATCH: usize = 256;
 /// How many values in a row are taken from one lane.
@@ -38,7 +40,7 @@ pub fn single_disruptor() -> Comparison {
 pub fn batches(lanes: usize, batch: usize) -> Transfer {
     Transfer::new(move || {
         let (mut producers, consumers): (Vec<_>, Vec<_>) =
-            (0..lanes).map(|_| spsc::ring(SLOTS / lanes, Record::default)).unzip();
+            (0..lanes).map(|_| spsc::ring(SLOTS_BATCHED / lanes, Record::default)).unzip();
         let mut lanes = Lanes::new(consumers, 1);
         let produce = move |records| {
             let mut sent = 0;

@@ -41,35 +41,36 @@ pub fn single_crossbeam() -> Comparison {
     Comparison { id: "spsc/single/crossbeam", measure: RATE, ours, rival }
 }
 
-/// Batches filled and read in place.
+/// Whole batches, filled and read in place; the number of records is a multiple of theirs.
 pub fn batches(slots: usize, batch: usize) -> Transfer {
     Transfer::new(move || {
         let (mut producer, mut consumer) = spsc::ring(slots, Record::default);
         let produce = move |records| {
-            let mut sent = 0;
-            while sent < records {
+            for from in (0..records).step_by(batch) {
                 until(|| {
                     let (first, second) = producer.claim_many(batch);
-                    let count = first.len() + second.len();
-                    for (slot, number) in first.iter_mut().chain(second).zip(sent..) {
+                    if first.len() + second.len() < batch {
+                        return None;
+                    }
+                    for (slot, number) in first.iter_mut().chain(second).zip(from..) {
                         *slot = Record::new(number);
                     }
-                    producer.publish_many(count);
-                    sent += count as u64;
-                    (count > 0).then_some(())
+                    producer.publish_many(batch);
+                    Some(())
                 });
             }
         };
         let consume = move |records| {
-            let (mut seen, mut digest) = (0, 0_u64);
-            while seen < records {
+            let mut digest = 0_u64;
+            for _ in (0..records).step_by(batch) {
                 until(|| {
                     let (first, second) = consumer.peek_many(batch);
-                    let count = first.len() + second.len();
+                    if first.len() + second.len() < batch {
+                        return None;
+                    }
                     digest = add(digest, first.iter().chain(&*second));
-                    consumer.release_many(count);
-                    seen += count as u64;
-                    (count > 0).then_some(())
+                    consumer.release_many(batch);
+                    Some(())
                 });
             }
             digest

@@ -209,3 +209,32 @@ fn a_job_may_drop_its_own_handle() {
         std::thread::yield_now();
     }
 }
+
+#[test]
+fn a_record_that_comes_after_a_pause_wakes_the_threads_it_passes_through() {
+    const RECORDS: usize = 41;
+    let (send_delay, delays) = std::sync::mpsc::channel();
+    let began = std::time::Instant::now();
+    let records = (0..=RECORDS).map(move |number| {
+        // The pause is the subject: long enough for all other threads to park.
+        std::thread::sleep(Duration::from_millis(3));
+        (number, began.elapsed())
+    });
+    let graph = Graph::new();
+    let first_is_far_ahead = |(number, _): &(usize, Duration)| match number {
+        0 => Timestamp::from_nanos(1_000),
+        _ => Timestamp::from_nanos(0),
+    };
+    let window = Sliding::tumbling(Duration::from_nanos(5)).unwrap();
+    let stream = graph.iter(records).event_time(first_is_far_ahead, in_order());
+    let (counts, late) = stream.key_by(|(number, _)| *number).window(window).aggregate(count());
+    counts.for_each(|_| ());
+    // From the source's thread over a keyed one to that of the sink.
+    late.for_each(move |record| send_delay.send(began.elapsed() - record.value.value.1).unwrap());
+    graph.run(JobOptions { workers: 3, batch: 1 }).unwrap();
+    let mut delays: Vec<Duration> = delays.iter().collect();
+    delays.sort();
+    assert_eq!(delays.len(), RECORDS);
+    // A thread that nobody wakes looks round every 100 ms, and would meet a record halfway on average.
+    assert!(delays[RECORDS / 2] < Duration::from_millis(20), "{delays:?}");
+}
