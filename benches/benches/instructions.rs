@@ -4,7 +4,7 @@
 //! Needs valgrind, and `cargo install iai-callgrind-runner --version 0.16.1`; `cargo xtask bench` sees to both.
 //! Each benchmark does its operation a thousand times on one thread, with nothing in the way: divide by that.
 
-#![allow(unused_qualifications, reason = "the macros qualify what they are given")]
+#![allow(unused_qualifications, missing_docs, reason = "the macros make undocumented, qualified items")]
 
 use std::hint::black_box;
 
