@@ -228,6 +228,7 @@ impl<S> Producer<S> {
 
     /// Looks at all cursors again; the free slots there are now.
     #[cold]
+    #[inline(never)]
     fn refresh(&mut self) -> usize {
         let tail = self.own.next;
         let mut furthest_behind = None;
@@ -247,8 +248,9 @@ impl<S> Producer<S> {
         self.own.count()
     }
 
-    /// How many slots the consumer with this number has yet to release: it may have released more by now. The
-    /// one for which this is largest is the one that holds the others up.
+    /// How many slots the consumer with this number has yet to release: it may have released more by now. Of those
+    /// that are not gone, the one for which this is largest holds the others up; one that is gone holds up nobody,
+    /// and its number grows.
     ///
     /// # Panics
     /// If there is no such consumer.

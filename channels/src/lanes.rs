@@ -85,8 +85,8 @@ impl<L: Lane> Lanes<L> {
     /// The next lane that has something, or that has come to its end.
     ///
     /// # Cost
-    /// One look at each lane until one has something. An empty lane costs one load of a line that its producer
-    /// writes, and one of a line that nobody does; a lane that has ended costs nothing.
+    /// A look at each lane until one has something. An empty lane costs a load of a line that its producer writes,
+    /// and one of a line that nobody does, besides handing back slots; one that has ended costs nothing.
     // HOT(lanes.poll)
     #[inline]
     pub fn poll(&mut self) -> Poll {

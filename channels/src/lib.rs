@@ -13,6 +13,38 @@
 //! the only home of atomics in the project: whoever checks a memory order has only these files to read. Each
 //! module with atomics opens with its protocol.
 
+// Both sides of a ring agree on the type of what it carries, lifetimes included: one side cannot be taken for that
+// of a ring of shorter-lived values.
+//
+/// ```compile_fail
+/// use nacreous_channels::spsc::{Sender, channel};
+/// fn shorter<'a>(sender: Sender<&'static str>) -> Sender<&'a str> { sender }
+/// ```
+/// ```compile_fail
+/// use nacreous_channels::spsc::Producer;
+/// fn shorter<'a>(producer: Producer<&'static str>) -> Producer<&'a str> { producer }
+/// ```
+/// ```compile_fail
+/// use nacreous_channels::spsc::Consumer;
+/// fn shorter<'a>(consumer: Consumer<&'static str>) -> Consumer<&'a str> { consumer }
+/// ```
+/// ```compile_fail
+/// use nacreous_channels::mpsc::Sender;
+/// fn shorter<'a>(sender: Sender<&'static str>) -> Sender<&'a str> { sender }
+/// ```
+/// ```compile_fail
+/// use nacreous_channels::broadcast::Producer;
+/// fn shorter<'a>(producer: Producer<&'static str>) -> Producer<&'a str> { producer }
+/// ```
+/// The same compiles where nothing is shortened, so it is for this reason that the others do not:
+/// ```
+/// use nacreous_channels::{broadcast, mpsc, spsc};
+/// fn same(sender: spsc::Sender<&'static str>) -> spsc::Sender<&'static str> { sender }
+/// fn none(_: mpsc::Sender<&'static str>, _: broadcast::Producer<&'static str>) {}
+/// ```
+#[cfg(doctest)]
+struct InvarianceOfHandles;
+
 pub mod broadcast;
 pub mod idle;
 pub mod lanes;

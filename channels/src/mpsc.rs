@@ -43,7 +43,10 @@
 //! The claim itself hands nothing over, so `tail` is relaxed: it gives out numbers, and the rest is done by `stamp`
 //! and `head`. `receiver_gone` makes a sender stop, no more.
 
-use std::{fmt, mem::offset_of};
+use std::{
+    fmt,
+    mem::{self, offset_of},
+};
 
 use crossbeam_utils::CachePadded;
 
@@ -57,7 +60,7 @@ use crate::{
 /// Makes a channel with room for `capacity` values, rounded up to a power of two (zero counts as one).
 ///
 /// The receiver hands slots back by the eighth of the capacity, and whenever it finds nothing. So a channel may
-/// count as full while up to an eighth of its slots are empty, until the receiver takes more or looks again. The
+/// count as full while up to an eighth of its slots are empty, until the receiver takes more or finds nothing. The
 /// slots' memory is first touched by the thread that calls this.
 ///
 /// # Panics
@@ -102,6 +105,9 @@ fn channel_at<T>(start: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
 
 /// A side that values go into; clone it for each thread that sends. When the last one is dropped the channel is
 /// closed; the receiver still gets what was pushed.
+///
+/// On a line of its own, so that several may lie side by side.
+#[repr(align(128))]
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
     slots: Window<Stamped<T>>,
@@ -109,7 +115,7 @@ pub struct Sender<T> {
     next: usize,
     /// `Shared::head` as last read: a lower bound of it.
     head_seen: usize,
-    /// The last push succeeded at the first attempt: nobody else had pushed since the one before.
+    /// The last claim succeeded at the first attempt.
     on_a_run: bool,
     /// Which of the counters of contention is this sender's.
     shard: usize,
@@ -220,14 +226,20 @@ impl<T> Sender<T> {
         self.capacity().saturating_sub(self.next.wrapping_sub(self.head_seen))
     }
 
-    /// Looks at both counters again; the free slots there are now.
+    /// Looks at both counters again; the free slots there are now. None only if the channel was full when the
+    /// receiver's counter was read: were it read once, it could be out of date by the time the other one is.
     #[inline]
     fn refresh(&mut self) -> usize {
-        // ORDERING(head): Acquire; pairs with Receiver::hand_back
-        self.head_seen = self.shared.head.load(Ordering::Acquire);
-        // ORDERING(claim): Relaxed; a number to try, and not behind `head_seen`, which was acquired before
-        self.next = self.shared.tail.load(Ordering::Relaxed);
-        self.free()
+        loop {
+            // ORDERING(head): Acquire; pairs with Receiver::hand_back
+            let head = self.shared.head.load(Ordering::Acquire);
+            let moved = mem::replace(&mut self.head_seen, head) != head;
+            // ORDERING(claim): Relaxed; a number to try, and not behind `head_seen`, which was acquired before
+            self.next = self.shared.tail.load(Ordering::Relaxed);
+            if self.free() > 0 || !moved {
+                return self.free();
+            }
+        }
     }
 
     /// Claims the slot `next`, if no other sender has; else says how far the others have got.
@@ -246,8 +258,10 @@ impl<T> Sender<T> {
 
     /// Another sender has been there. One that was on a run of its own is up against a busy one, and waits a little
     /// so that each gets a run of values through in turn; after that it tries again at once, with the line at hand,
-    /// and so its turn comes. One that is beaten each time it comes along merely pushes seldom, and need not wait.
+    /// and so its turn comes. One that is beaten each time it comes along merely pushes seldom, and does not wait the
+    /// first time.
     #[cold]
+    #[inline(never)]
     fn step_back(&self, defeats: u32) {
         // ORDERING(contention): Relaxed; a number to look at, nothing is read on the strength of it
         self.shared.contention[self.shard].fetch_add(1, Ordering::Relaxed);

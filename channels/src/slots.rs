@@ -2,6 +2,7 @@
 
 use std::{
     alloc::{self, Layout},
+    cell::UnsafeCell,
     marker::PhantomData,
     ptr::{self, NonNull},
 };
@@ -45,7 +46,9 @@ pub(crate) struct Slots<S> {
     /// One cell for each slot: a model sees who touches it when, which raw memory does not show.
     #[cfg(loom)]
     watched: Box<[loom::cell::UnsafeCell<()>]>,
-    owned: PhantomData<S>,
+    /// Owns slots, and lets both sides of a ring write to them. So `S` is invariant: were it not, one side could be
+    /// taken for that of a ring of shorter-lived values than the other side expects.
+    owned: PhantomData<UnsafeCell<S>>,
 }
 
 impl<S> Slots<S> {
@@ -77,6 +80,7 @@ impl<S> Slots<S> {
         self.mask + 1
     }
 
+    /// Where the slots lie. It does not keep them alive: whoever has it keeps a share of the ring beside it.
     pub(crate) fn window(&self) -> Window<S> {
         Window { first: self.first, mask: self.mask }
     }
@@ -121,7 +125,7 @@ impl<S> Slots<S> {
     /// Drops the values in the first `count` slots; all of them, also if one panics.
     ///
     /// # Safety
-    /// Those slots hold values, nobody else can reach them, and they are not used again.
+    /// There are so many slots, they hold values, nobody else can reach them, and they are not used again.
     pub(crate) unsafe fn drop_values(&self, count: usize) {
         self.watch_mut(0, count);
         // SAFETY: by the caller's promise; dropping a slice goes on behind an element that panics.
@@ -163,6 +167,7 @@ impl<S> Window<S> {
     /// memory wraps.
     #[inline(always)]
     pub(crate) fn runs(&self, from: usize, count: usize) -> (*mut [S], *mut [S]) {
+        debug_assert!(count <= self.capacity(), "there are no more slots than that");
         let start = from & self.mask;
         let first = count.min(self.capacity() - start);
         let beginning = ptr::slice_from_raw_parts_mut(self.slot(start), first);

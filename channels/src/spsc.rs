@@ -18,8 +18,8 @@
 //! assert_eq!(consumer.peek(), None);
 //! ```
 //!
-//! Either way ownership of a slot passes by a counter, so nothing is allocated after the ring is made, and an
-//! end that is dropped closes the ring: what was published before can still be read.
+//! Either way nothing is allocated after the ring is made, and an end that is dropped closes the ring: what was
+//! published before can still be read.
 
 mod channel;
 mod ring;

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nacreous_channels::published::{Flag, Published};
+use nacreous_channels::{
+    idle::Waker,
+    published::{Flag, Published},
+};
 
 use crate::{
     job::{Failure, JobError, JobHandle, JobReport, JobStatus},
@@ -99,7 +102,8 @@ pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
         let (events, watch) = (events.clone(), Arc::clone(&watch));
         move || {
             let _disconnect_when_done = ended;
-            Control { watch, failure: None, threads: Vec::new() }.run(plan, &events, &inbox)
+            let wakers = plan.workers.iter().map(|worker| worker.parker.waker()).collect();
+            Control { watch, failure: None, threads: Vec::new(), wakers }.run(plan, &events, &inbox)
         }
     });
     let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
@@ -112,6 +116,8 @@ struct Control {
     /// The first thing that went wrong.
     failure: Option<Failure>,
     threads: Vec<JoinHandle<()>>,
+    /// By worker.
+    wakers: Vec<Waker>,
 }
 
 impl Control {
@@ -148,6 +154,7 @@ impl Control {
                 Err(error) => {
                     self.fail(Failure::Thread { thread, error });
                     self.watch.requests.cancel.raise();
+                    self.wake_all();
                     break;
                 }
             }
@@ -167,8 +174,13 @@ impl Control {
                 Event::Failed(failure) => self.fail(failure),
                 Event::Exited => running -= 1,
             }
-            self.threads.iter().for_each(|thread| thread.thread().unpark());
+            self.wake_all();
         }
+    }
+
+    /// Has each worker look at what it is asked to do.
+    fn wake_all(&self) {
+        self.wakers.iter().for_each(Waker::wake);
     }
 
     fn fail(&mut self, failure: Failure) {

@@ -7,14 +7,14 @@ use nacreous_channels::{
 };
 use nacreous_operators::Batch;
 
-use crate::downstream::{LastCall, SLOTS, Slot};
+use crate::downstream::{Bell, SLOTS, Slot};
 
 /// The consuming end of an edge whose batches do not exist yet.
 pub(crate) struct UnplacedEdge<T> {
     pub(crate) unplaced: UnplacedConsumer<Slot<T>>,
     /// How many records the batches hold.
     pub(crate) batch: usize,
-    pub(crate) writer: LastCall,
+    pub(crate) writer: Bell,
 }
 
 impl<T> UnplacedEdge<T> {
@@ -25,7 +25,9 @@ impl<T> UnplacedEdge<T> {
             batch.touch();
             CachePadded::new(batch)
         };
-        EdgeIn { consumer: self.unplaced.place(new), released: 0, writer: self.writer }
+        let mut edge = EdgeIn { consumer: self.unplaced.place(new), released: 0, writer: self.writer };
+        edge.call_writer();
+        edge
     }
 }
 
@@ -35,7 +37,7 @@ pub(crate) struct EdgeIn<T> {
     /// Batches given back since whoever writes them was last called.
     released: usize,
     /// Behind the consumer, so that it calls when the ring is closed.
-    writer: LastCall,
+    writer: Bell,
 }
 
 /// A writer that waits for room is called when so many batches are free: it is not woken for each of them.
@@ -68,7 +70,7 @@ impl<T> EdgeIn<T> {
 
     fn call_writer(&mut self) {
         self.released = 0;
-        self.writer.0.wake();
+        self.writer.ring();
     }
 }
 

@@ -76,7 +76,7 @@ pub enum Demand {
 pub enum Readiness {
     /// There may be more at once.
     Ready,
-    /// Nothing at the moment.
+    /// Nothing at the moment. It is polled again within a millisecond: nobody says when there is more.
     Pending,
     /// Nothing ever again.
     Ended,

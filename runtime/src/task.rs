@@ -38,8 +38,10 @@ pub(crate) trait Task: Send {
 pub(crate) enum Progress {
     /// Something was done; there may be more to do.
     Made,
-    /// Nothing could be done: no input, or no room for output.
+    /// Nothing could be done: no input, or no room for output. Whoever changes that wakes this worker.
     None,
+    /// Nothing could be done, and nobody says when that changes: look again soon.
+    Unprompted,
     /// The task has done all it ever will.
     Finished,
 }

@@ -6,6 +6,7 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, mpsc},
+    time::Duration,
 };
 
 use core_affinity::CoreId;
@@ -41,12 +42,9 @@ pub(crate) fn run(deployment: Deployment) {
         let _ = core_affinity::set_for_current(core);
     }
     let PlannedWorker { tasks, parker } = worker;
-    let settle_in = |mut planned: PlannedTask| {
-        planned.task.place();
-        Resident { planned, state: State::Running }
-    };
-    let tasks = tasks.into_iter().map(settle_in).collect();
-    Worker { thread, events }.run_tasks(tasks, Idle::new(parker), &watch);
+    let worker = Worker { thread, events };
+    let tasks = tasks.into_iter().map(|planned| worker.settle_in(planned)).collect();
+    worker.run_tasks(tasks, Idle::new(parker), &watch);
 }
 
 thread_local! {
@@ -79,6 +77,9 @@ impl Drop for ExitNotice {
     }
 }
 
+/// How soon a worker looks again for what nobody wakes it for.
+const UNPROMPTED: Duration = Duration::from_millis(1);
+
 struct Worker {
     thread: String,
     events: mpsc::Sender<Event>,
@@ -101,7 +102,20 @@ enum State {
 }
 
 impl Worker {
-    fn run_tasks(&mut self, mut tasks: Vec<Resident>, mut idle: Idle, watch: &Watch) {
+    /// Makes what a task has near this thread.
+    fn settle_in(&self, mut planned: PlannedTask) -> Resident {
+        let placed = catch_unwind(AssertUnwindSafe(|| planned.task.place()));
+        let state = match placed {
+            Ok(()) => State::Running,
+            Err(panic) => {
+                self.panicked(panic);
+                State::Leaving { sound: false }
+            }
+        };
+        Resident { planned, state }
+    }
+
+    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle, watch: &Watch) {
         while !tasks.is_empty() {
             if watch.requests.cancel.is_raised() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
@@ -120,25 +134,31 @@ impl Worker {
                         progress = Progress::Made;
                         index += 1;
                     }
+                    Progress::Unprompted => {
+                        progress = if progress == Progress::None { Progress::Unprompted } else { progress };
+                        index += 1;
+                    }
                     Progress::None => index += 1,
                 }
             }
+            let strategy = if may_spin() { Strategy::STEPPED } else { Strategy::FRUGAL };
             match progress {
-                Progress::None => idle.wait(if may_spin() { Strategy::STEPPED } else { Strategy::FRUGAL }),
+                Progress::None => idle.wait(strategy),
+                Progress::Unprompted => idle.wait(Strategy { park: Some(UNPROMPTED), ..strategy }),
                 Progress::Made | Progress::Finished => idle.reset(),
             }
         }
     }
 
     /// Runs a task once. One that cannot go on begins to leave.
-    fn step(&mut self, task: &mut Resident) -> Progress {
+    fn step(&self, task: &mut Resident) -> Progress {
         let Resident { planned: PlannedTask { task: body, meter }, state } = task;
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let progress = match *state {
                 State::Running => body.step(),
                 State::Leaving { sound } => body.leave(sound),
             };
-            if !matches!(progress, Ok(Progress::None)) {
+            if !matches!(progress, Ok(Progress::None | Progress::Unprompted)) {
                 meter.publish(&body.counts());
             }
             progress
@@ -162,7 +182,7 @@ impl Worker {
     }
 
     /// Drops a task that has nothing left to do; its ends of the edges close.
-    fn let_go(&mut self, task: Resident) {
+    fn let_go(&self, task: Resident) {
         let gone = catch_unwind(AssertUnwindSafe(|| {
             let PlannedTask { task, meter } = task.planned;
             meter.publish(&task.counts());
@@ -173,7 +193,7 @@ impl Worker {
         }
     }
 
-    fn drop_after_a_last_try(&mut self, mut task: Resident) {
+    fn drop_after_a_last_try(&self, mut task: Resident) {
         task.state = State::Leaving { sound: false };
         // Whatever comes of it, the task goes.
         let _ = self.step(&mut task);

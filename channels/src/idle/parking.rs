@@ -5,6 +5,7 @@
 //! | field | written by | read by |
 //! |---|---|---|
 //! | `asleep`: the thread parks, or is about to | the thread | wakers |
+//! | `roused`: a waker has called since the last announcement | wakers; the thread, to `false`, before it announces | the thread |
 //! | `thread`: whom to wake | the thread, once, before it first says that it is asleep | a waker that has found it asleep |
 //!
 //! The thread sets `asleep`, passes the heavy barrier, looks for work, and parks if there is none. A waker has
@@ -12,7 +13,8 @@
 //! thread finds the work, or the waker finds the thread asleep and unparks it. It clears `asleep` when it has
 //! found work; until then it may be unparked more than once, which costs the waker little, as the first one has
 //! made the system call. A wake-up that comes too late, when the thread has found work by itself, makes its next
-//! park return early, and it looks round for nothing.
+//! park return early, and it looks round for nothing. One that comes while the thread looks for work may be used
+//! up by something there that parks, too; so the waker leaves `roused` behind, and the thread does not park then.
 //!
 //! | edge | from | to | hands over | loom model |
 //! |---|---|---|---|---|
@@ -46,6 +48,7 @@ pub struct Waker {
 
 struct Shared {
     asleep: CachePadded<AtomicBool>,
+    roused: CachePadded<AtomicBool>,
     barrier: Barrier,
     thread: UnsafeCell<Option<Thread>>,
 }
@@ -61,6 +64,7 @@ impl Parker {
     pub fn new() -> Self {
         let shared = Shared {
             asleep: CachePadded::new(AtomicBool::new(false)),
+            roused: CachePadded::new(AtomicBool::new(false)),
             barrier: Barrier::new(),
             thread: UnsafeCell::new(None),
         };
@@ -85,20 +89,29 @@ impl Parker {
 
     /// Says that this thread parks unless it finds work: look for some after this.
     #[cold]
+    #[inline(never)]
     pub(super) fn announce(&mut self) {
         self.announced = true;
+        // ORDERING(roused): Relaxed; a call before this is forgotten, and the barrier shows what it was about
+        self.shared.roused.store(false, Ordering::Relaxed);
         // ORDERING(asleep): Release; pairs with Waker::wake
         self.shared.asleep.store(true, Ordering::Release);
         self.shared.barrier.heavy();
     }
 
-    /// Parks until a waker calls, or for this long, or for no reason at all.
-    pub(super) fn park(&self, time: Duration) {
-        thread::park_timeout(time);
+    /// Parks until a waker calls, or for this long, or for no reason at all. After this, parking again takes
+    /// another announcement.
+    pub(super) fn park(&mut self, time: Duration) {
+        // ORDERING(roused): Relaxed; the call that left it ends a park as well, and by that orders it before this
+        if !self.shared.roused.load(Ordering::Relaxed) {
+            thread::park_timeout(time);
+        }
+        self.withdraw();
     }
 
     /// Takes the announcement back: there is work.
     #[cold]
+    #[inline(never)]
     pub(super) fn withdraw(&mut self) {
         self.announced = false;
         // ORDERING(withdrawn): Relaxed; a waker that misses this wakes a thread that is awake
@@ -128,6 +141,8 @@ impl Waker {
     fn rouse(&self) {
         // SAFETY: `wake` has read what `announce` stored, and `thread` was written before that, for good.
         let thread = self.shared.thread.with(|thread| unsafe { (*thread).clone() });
+        // ORDERING(roused): Relaxed; the park that it keeps the thread from is ended by the call below as well
+        self.shared.roused.store(true, Ordering::Relaxed);
         thread.expect("a thread says who it is before it sleeps").unpark();
     }
 }

@@ -55,7 +55,23 @@ fn a_park_that_nobody_ends_is_followed_by_another_one_and_not_by_spinning() {
     for _ in 0..3_000 {
         idle.wait(brief);
     }
-    assert!(matches!(brief.step(idle.empty_rounds, idle.parker.is_announced()), Step::Park(_)));
+    let next = brief.step(idle.empty_rounds, idle.parker.is_announced());
+    assert!(matches!(next, Step::Announce | Step::Park(_)), "{next:?}");
+}
+
+#[test]
+fn a_call_that_is_used_up_by_something_else_that_parks_is_not_lost() {
+    let mut idle = Idle::new(Parker::new());
+    let waker = idle.parker.waker();
+    let for_ever = Strategy { spins: 0, yields: 0, park: Some(FOR_EVER) };
+    for _ in 0..3 {
+        idle.wait(for_ever);
+        assert!(idle.parker.is_announced());
+        waker.wake();
+        thread::park();
+        // Comes back at once, although the token of the call is gone.
+        idle.wait(for_ever);
+    }
 }
 
 /// A park that outlasts the test run: only a waker ends it.

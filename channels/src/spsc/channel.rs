@@ -44,7 +44,7 @@ use crate::{
 /// Makes a channel with room for `capacity` values, rounded up to a power of two (zero counts as one).
 ///
 /// The receiver hands slots back by the eighth of the capacity, and whenever it finds nothing. So a channel may
-/// count as full while up to an eighth of its slots are empty, until the receiver takes more or looks again.
+/// count as full while up to an eighth of its slots are empty, until the receiver takes more or finds nothing.
 ///
 /// ```
 /// let (mut sender, mut receiver) = nacreous_channels::spsc::channel(2);

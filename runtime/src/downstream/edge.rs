@@ -28,22 +28,24 @@ pub(crate) struct Ends {
 pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>) {
     let new = || CachePadded::new(Batch::new(batch));
     let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
-    let out = EdgeOut {
-        producer,
-        open: new(),
-        stuck: new(),
-        sent: Watermark::MIN,
-        reader: LastCall(ends.consumer),
-    };
-    (out, UnplacedEdge { unplaced, batch, writer: LastCall(ends.producer) })
+    let out =
+        EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN, reader: Bell(ends.consumer) };
+    (out, UnplacedEdge { unplaced, batch, writer: Bell(ends.producer) })
 }
 
-/// Wakes the other end of an edge, and also when this end goes: the other one is to see that.
-pub(crate) struct LastCall(pub(crate) Waker);
+/// Wakes the worker at the other end of an edge; for the last time when this end goes, for the other one to see it.
+pub(crate) struct Bell(Waker);
 
-impl Drop for LastCall {
-    fn drop(&mut self) {
+impl Bell {
+    #[inline]
+    pub(crate) fn ring(&self) {
         self.0.wake();
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        self.ring();
     }
 }
 
@@ -68,7 +70,7 @@ pub(crate) struct EdgeOut<T> {
     /// The last watermark put into a batch.
     sent: Watermark,
     /// Behind the producer, so that it calls when the ring is closed.
-    reader: LastCall,
+    reader: Bell,
 }
 
 impl<T> EdgeOut<T> {
@@ -93,11 +95,11 @@ impl<T> EdgeOut<T> {
 
 /// Swaps a batch with the empty one in the next slot, publishes it and wakes whoever reads it; false if the ring
 /// is full.
-fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>, reader: &LastCall) -> bool {
+fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>, reader: &Bell) -> bool {
     let Some(slot) = producer.claim() else { return false };
     mem::swap(slot, batch);
     producer.publish();
-    reader.0.wake();
+    reader.ring();
     true
 }
 

@@ -236,7 +236,7 @@ where
             Ok(Readiness::Pending) => {
                 let _ = inlet.outlet.down.flush(Extent::All)?;
                 let _ = inlet.flush_rejects(Extent::All)?;
-                Ok(if taken == 0 { Progress::None } else { Progress::Made })
+                Ok(if taken == 0 { Progress::Unprompted } else { Progress::Made })
             }
             Ok(Readiness::Ended) => {
                 inlet.end();
