@@ -271,7 +271,8 @@ impl<T> Sender<T> {
     }
 
     /// How often, over all senders, one tried for a slot that another had claimed meanwhile: compare it with what
-    /// was pushed. Where it is more than a few in a hundred, lanes are better.
+    /// was pushed. Senders that take turns fail once a push, which costs them little. What says that they are in each
+    /// other's way is that it keeps growing while all of them are busy: there lanes are better.
     pub fn contention(&self) -> u64 {
         contention(&self.shared)
     }
