@@ -1,7 +1,7 @@
 //! The channels against bare atomics and other crates: records of 24 bytes from one core to another.
 //!
-//! Every side moves the same records through the same number of slots and adds up all of their fields at the
-//! other end. Where there is nothing to do, each spins with one pause at a time.
+//! Every side moves the same records and adds up all of their fields at the other end, through the same number of
+//! slots, or each through as many as suit it best where a comparison says so. Where there is nothing to do, each spins with one pause at a time.
 
 pub mod barriers;
 pub mod broadcast;

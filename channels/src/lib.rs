@@ -53,6 +53,8 @@ pub mod published;
 pub mod spsc;
 
 mod full;
+#[cfg(all(test, not(loom)))]
+mod ledger;
 mod slots;
 mod stamped;
 mod sync;

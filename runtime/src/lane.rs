@@ -87,3 +87,41 @@ impl<T> Lane for EdgeIn<T> {
         self.consumer.is_closed()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use nacreous_channels::idle::{Idle, Parker, Strategy};
+    use nacreous_operators::Record;
+    use nacreous_watermark::Timestamp;
+
+    use crate::downstream::{Downstream, Ends, Extent, Flushed, edge};
+
+    #[test]
+    fn a_writer_that_sleeps_before_the_edge_is_placed_is_called_when_it_is() {
+        let (writer, reader) = (Parker::new(), Parker::new());
+        let ends = Ends { producer: writer.waker(), consumer: reader.waker() };
+        let (mut out, unplaced) = edge(1, ends);
+        let (send_asleep, asleep) = mpsc::channel();
+        let (send_done, done) = mpsc::channel();
+        let writing = thread::spawn(move || {
+            let mut idle = Idle::new(writer);
+            // Nothing but a call ends such a park within the test.
+            let strategy = Strategy { spins: 0, yields: 0, park: Some(Duration::from_secs(3_600)) };
+            out.record(Record { time: Timestamp::from_nanos(0), value: 7 });
+            while out.flush(Extent::All).unwrap() == Flushed::Blocked {
+                let _ = send_asleep.send(());
+                idle.wait(strategy);
+            }
+            send_done.send(()).unwrap();
+        });
+        // Once to announce that it parks, and once to park: from here on it looks again only when it is called.
+        asleep.recv().unwrap();
+        asleep.recv().unwrap();
+        let mut edge = unplaced.place();
+        done.recv_timeout(Duration::from_secs(20)).expect("the writer was called");
+        writing.join().unwrap();
+        assert_eq!(edge.batch().map(|batch| batch.len()), Some(1));
+    }
+}

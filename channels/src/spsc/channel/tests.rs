@@ -1,57 +1,14 @@
 //! Random operations against a `VecDeque`, when exactly a channel is full, two threads, closing, drops and panics.
 
-use std::{
-    cell::{Cell, RefCell},
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    thread,
-};
+use std::{cell::Cell, collections::VecDeque, thread};
 
 use super::*;
+use crate::ledger::{Entry, Ledger, panics};
 
 /// A channel whose counters have already run to `start`.
 fn channel_from<T>(start: usize, capacity: usize) -> (Sender<T>, Receiver<T>) {
     let (sender, unplaced) = channel_at(start, capacity);
     (sender, unplaced.place())
-}
-
-/// How often each entry was dropped.
-#[derive(Clone, Default)]
-struct Ledger(Rc<RefCell<Vec<u32>>>);
-
-struct Entry {
-    number: usize,
-    panics: bool,
-    ledger: Ledger,
-}
-
-impl Ledger {
-    fn entry(&self, panics: bool) -> Entry {
-        let mut drops = self.0.borrow_mut();
-        drops.push(0);
-        Entry { number: drops.len() - 1, panics, ledger: self.clone() }
-    }
-
-    fn drops(&self) -> Vec<u32> {
-        self.0.borrow().clone()
-    }
-
-    #[track_caller]
-    fn assert_each_dropped_once(&self, made: usize) {
-        assert_eq!(self.drops(), vec![1; made]);
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.ledger.0.borrow_mut()[self.number] += 1;
-        assert!(!self.panics, "this entry panics when it is dropped");
-    }
-}
-
-fn panics(action: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(action)).is_err()
 }
 
 /// What a channel holds, and how many of its slots are back with the sender.

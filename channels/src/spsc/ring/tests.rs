@@ -1,57 +1,14 @@
 //! Random operations against a `VecDeque`, wrap-around, two threads, closing, drops and panics.
 
-use std::{
-    cell::RefCell,
-    collections::VecDeque,
-    panic::{AssertUnwindSafe, catch_unwind},
-    rc::Rc,
-    thread,
-};
+use std::{collections::VecDeque, thread};
 
 use super::*;
+use crate::ledger::{Entry, Ledger, panics};
 
 /// A ring whose counters have already run to `start`.
 fn ring_from<S>(start: usize, capacity: usize, slot: impl FnMut() -> S) -> (Producer<S>, Consumer<S>) {
     let (producer, unplaced) = ring_at(start, capacity);
     (producer, unplaced.place(slot))
-}
-
-/// How often each entry was dropped.
-#[derive(Clone, Default)]
-struct Ledger(Rc<RefCell<Vec<u32>>>);
-
-struct Entry {
-    number: usize,
-    panics: bool,
-    ledger: Ledger,
-}
-
-impl Ledger {
-    fn entry(&self, panics: bool) -> Entry {
-        let mut drops = self.0.borrow_mut();
-        drops.push(0);
-        Entry { number: drops.len() - 1, panics, ledger: self.clone() }
-    }
-
-    fn drops(&self) -> Vec<u32> {
-        self.0.borrow().clone()
-    }
-
-    #[track_caller]
-    fn assert_each_dropped_once(&self, made: usize) {
-        assert_eq!(self.drops(), vec![1; made]);
-    }
-}
-
-impl Drop for Entry {
-    fn drop(&mut self) {
-        self.ledger.0.borrow_mut()[self.number] += 1;
-        assert!(!self.panics, "this entry panics when it is dropped");
-    }
-}
-
-fn panics(action: impl FnOnce()) -> bool {
-    catch_unwind(AssertUnwindSafe(action)).is_err()
 }
 
 #[test]
@@ -336,7 +293,7 @@ fn a_maker_that_panics_half_way_leaves_a_closed_ring_and_no_slot_behind() {
     for made_before in 0..4 {
         let ledger = Ledger::default();
         let make = || {
-            assert!(ledger.0.borrow().len() < made_before, "half way");
+            assert!(ledger.drops().len() < made_before, "half way");
             ledger.entry(false)
         };
         assert!(panics(|| drop(ring(4, make))));
@@ -344,7 +301,7 @@ fn a_maker_that_panics_half_way_leaves_a_closed_ring_and_no_slot_behind() {
 
         let ledger = Ledger::default();
         let make = || {
-            assert!(ledger.0.borrow().len() < made_before, "half way");
+            assert!(ledger.drops().len() < made_before, "half way");
             ledger.entry(false)
         };
         let (mut producer, unplaced) = ring_at(usize::MAX - 1, 4);
