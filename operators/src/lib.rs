@@ -21,13 +21,17 @@ mod batch;
 mod key;
 mod operator;
 mod order;
+mod state;
 mod stateless;
+mod supply;
 mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
 pub use key::{Keyed, hash_key};
-pub use operator::{Emit, Operator, Step, Tally};
+pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
+pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, Inspect, KeyBy, Map};
+pub use supply::{Block, OnTheSpot, Supplies, Supply};
 pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowResult, Windowed};

@@ -2,7 +2,7 @@ use std::ops::AddAssign;
 
 use nacreous_watermark::Watermark;
 
-use crate::Record;
+use crate::{Record, Supplies};
 
 /// One step of a dataflow: takes records and watermarks in, pushes any number of records out.
 ///
@@ -36,10 +36,63 @@ pub trait Operator<I> {
         Step::Done
     }
 
+    /// Says which watermark the records that follow are judged by: that of the input they come from.
+    ///
+    /// Behind a merge, [`on_watermark`](Self::on_watermark) brings the least over all inputs, which an input that is
+    /// ahead has long passed. Whether a record is late must not depend on how far the *others* have come, so it is
+    /// judged by its own input's watermark: this one, until it is called again. It is never behind the merged one.
+    /// Without a merge it is never called: the one watermark there is judges.
+    fn judge_by(&mut self, watermark: Watermark) {
+        let _ = watermark;
+    }
+
+    /// Connects the operator's state to where its memory comes from. Called at most once, before all else.
+    fn connect(&mut self, supplies: &mut impl Supplies) {
+        let _ = supplies;
+    }
+
+    /// Does a bounded amount of upkeep before up to this many records are taken, and says whether there is memory
+    /// for the state that they may begin.
+    ///
+    /// An operator that is not asked, or is given more records than that, makes do, at the cost of a stall.
+    fn prepare(&mut self, records: usize) -> Prepared {
+        let _ = records;
+        Prepared::Ready
+    }
+
+    /// Why the operator cannot go on, once something has happened that it must not pass over.
+    fn fault(&self) -> Option<Fault> {
+        None
+    }
+
     /// What became of the records so far.
     fn tally(&self) -> Tally {
         Tally::default()
     }
+}
+
+/// Whether an operator can take more records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[must_use]
+pub enum Prepared {
+    /// Yes.
+    Ready,
+    /// Not before it gets the memory it has asked for.
+    Waiting,
+}
+
+/// Why an operator cannot go on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Fault {
+    /// A key more than the user allows.
+    #[error(
+        "more than {most} distinct keys, the limit set with `max_keys`; raise it, or key by something coarser"
+    )]
+    TooManyKeys {
+        /// The limit.
+        most: usize,
+    },
 }
 
 /// Where an operator's output goes.
@@ -77,19 +130,25 @@ pub enum Step {
 pub struct Tally {
     /// Records that a filter took out.
     pub filtered: u64,
-    /// Records added to at least one window.
+    /// Records made beyond one for each that came in: copies, and what a `flat_map` makes of one.
+    pub added: u64,
+    /// Records that a function of the user's refused.
+    pub rejected: u64,
+    /// Records that went into state: added to at least one window, reduced, matched with others, processed.
     pub on_time: u64,
     /// Records that found all their windows closed.
     pub late: u64,
     /// (record, window) pairs lost because the window was closed, whether the record was late or not.
     pub missed_windows: u64,
-    /// Results that windows emitted.
+    /// Results made out of state.
     pub results: u64,
 }
 
 impl AddAssign for Tally {
     fn add_assign(&mut self, other: Self) {
         self.filtered += other.filtered;
+        self.added += other.added;
+        self.rejected += other.rejected;
         self.on_time += other.on_time;
         self.late += other.late;
         self.missed_windows += other.missed_windows;

@@ -7,7 +7,7 @@
 mod edge;
 mod sink;
 
-pub(crate) use edge::{Bell, EdgeOut, Ends, Route, SLOTS, Slot, edge, edge_bytes};
+pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, Slot, edge, edge_bytes};
 pub(crate) use sink::SinkEnd;
 
 use nacreous_operators::{Emit, Keyed, Operator, Record, Step, WindowResult, Windowed};

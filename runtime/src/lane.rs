@@ -7,7 +7,10 @@ use nacreous_channels::{
 };
 use nacreous_operators::Batch;
 
-use crate::downstream::{Bell, SLOTS, Slot};
+use crate::{
+    bell::Bell,
+    downstream::{SLOTS, Slot},
+};
 
 /// The consuming end of an edge whose batches do not exist yet.
 pub(crate) struct UnplacedEdge<T> {
@@ -96,12 +99,15 @@ mod tests {
     use nacreous_operators::Record;
     use nacreous_watermark::Timestamp;
 
-    use crate::downstream::{Downstream, Ends, Extent, Flushed, edge};
+    use crate::{
+        bell::Bell,
+        downstream::{Downstream, Ends, Extent, Flushed, edge},
+    };
 
     #[test]
     fn a_writer_that_sleeps_before_the_edge_is_placed_is_called_when_it_is() {
         let (writer, reader) = (Parker::new(), Parker::new());
-        let ends = Ends { producer: writer.waker(), consumer: reader.waker() };
+        let ends = Ends { producer: Bell::new(writer.waker()), consumer: Bell::new(reader.waker()) };
         let (mut out, unplaced) = edge(1, ends);
         let (send_asleep, asleep) = mpsc::channel();
         let (send_done, done) = mpsc::channel();

@@ -36,6 +36,7 @@
 pub mod sink;
 pub mod source;
 
+mod bell;
 mod control;
 mod downstream;
 mod graph;
@@ -49,6 +50,7 @@ mod stream;
 mod task;
 mod worker;
 
+pub use bell::Bell;
 pub use graph::{Graph, GraphError, RunError};
 pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions, JobReport, JobStatus};
 pub use nacreous_operators::{

@@ -27,23 +27,27 @@ impl AddAssign for Counts {
 
 /// The counts of one task: written by its worker, sampled by anyone, on cache lines of its own.
 #[derive(Debug)]
-pub(crate) struct Meter(CachePadded<[Published; 7]>);
+pub(crate) struct Meter(CachePadded<[Published; 9]>);
 
 impl Meter {
     pub(crate) fn new() -> Self {
-        Self(CachePadded::new([0; 7].map(Published::new)))
+        Self(CachePadded::new([0; 9].map(Published::new)))
     }
 
     pub(crate) fn publish(&self, counts: &Counts) {
         let Counts { records_in, rejected, tally } = *counts;
-        let Tally { filtered, on_time, late, missed_windows, results } = tally;
-        let values = [records_in, rejected, filtered, on_time, late, missed_windows, results];
+        let Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results } = tally;
+        let values = [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results];
         self.0.iter().zip(values).for_each(|(cell, value)| cell.set(value));
     }
 
     pub(crate) fn sample(&self) -> Counts {
-        let [records_in, rejected, filtered, on_time, late, missed_windows, results] =
+        let [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results] =
             self.0.each_ref().map(Published::get);
-        Counts { records_in, rejected, tally: Tally { filtered, on_time, late, missed_windows, results } }
+        Counts {
+            records_in,
+            rejected,
+            tally: Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results },
+        }
     }
 }

@@ -7,10 +7,11 @@ pub(crate) use upstream::{Exchange, FromPort, FromSource, Gather, LateSplit, Sin
 
 use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
 
-use nacreous_channels::idle::{Parker, Waker};
+use nacreous_channels::idle::Parker;
 use nacreous_watermark::Cadence;
 
 use crate::{
+    bell::Bell,
     control::Requests,
     downstream::{EdgeOut, Ends, edge, edge_bytes},
     job::JobOptions,
@@ -123,14 +124,14 @@ impl Assembly {
 
     /// A new edge from a task on one worker to a task on another one, or on the same.
     fn edge<T>(&mut self, from: usize, to: usize) -> (EdgeOut<T>, UnplacedEdge<T>) {
-        let ends = Ends { producer: self.waker(from), consumer: self.waker(to) };
+        let ends = Ends { producer: self.bell(from), consumer: self.bell(to) };
         self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
         edge(if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch }, ends)
     }
 
-    fn waker(&self, worker: usize) -> Waker {
-        self.plan.workers[worker].parker.waker()
+    fn bell(&self, worker: usize) -> Bell {
+        Bell::new(self.plan.workers[worker].parker.waker())
     }
 
     /// A new edge out of a port of a task on this worker, if any stream begins there.

@@ -12,7 +12,7 @@ use std::{
 
 use nacreous_operators::Record;
 
-use crate::job::BoxError;
+use crate::{Bell, job::BoxError};
 
 /// Something that records can be written to. It runs on a data thread of its own job.
 ///
@@ -30,7 +30,18 @@ use crate::job::BoxError;
 /// }
 /// ```
 pub trait Sink<T>: Send + 'static {
-    /// Takes a run of records, oldest first.
+    /// Hands over the bell that wakes the sink's data thread. Called once, before the first write.
+    fn attach(&mut self, bell: Bell) {
+        drop(bell);
+    }
+
+    /// How many records it takes at the moment without waiting. With none, the stream before it stops; whoever
+    /// makes room rings the bell that [`attach`](Self::attach) was given.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Takes a run of records, oldest first, and no more than there was [`room`](Self::room) for.
     ///
     /// # Errors
     /// If they cannot be written. That fails the job.

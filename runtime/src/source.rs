@@ -6,7 +6,7 @@ mod iter;
 pub use csv::{CsvError, CsvSource, FieldCount, RejectedRow, Row, RowError, open_text};
 pub(crate) use iter::IterSource;
 
-use crate::job::BoxError;
+use crate::{Bell, job::BoxError};
 
 /// Something that records can be read from. It runs on a data thread of its own job.
 ///
@@ -39,6 +39,11 @@ pub trait Source: Send + 'static {
     type Item: Send + 'static;
     /// What stands for a piece of input that could not be made sense of.
     type Reject: Send + 'static;
+
+    /// Hands over the bell that wakes the source's data thread. Called once, before the first poll.
+    fn attach(&mut self, bell: Bell) {
+        drop(bell);
+    }
 
     /// Puts records into `intake` until that says it has [`Enough`](Demand::Enough), or until there is
     /// nothing to read at once. Neither waits nor locks nor allocates in its steady state; while it waits, its
@@ -78,6 +83,8 @@ pub enum Readiness {
     Ready,
     /// Nothing at the moment. It is polled again within a millisecond: nobody says when there is more.
     Pending,
+    /// Nothing at the moment. Whoever brings more rings the bell that [`Source::attach`] was given.
+    Waiting,
     /// Nothing ever again.
     Ended,
 }

@@ -1,15 +1,12 @@
 use std::{hash::Hash, mem};
 
 use crossbeam_utils::CachePadded;
-use nacreous_channels::{
-    idle::Waker,
-    spsc::{self, Producer},
-};
+use nacreous_channels::spsc::{self, Producer};
 use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt, both};
-use crate::{lane::UnplacedEdge, meter::Counts};
+use crate::{bell::Bell, lane::UnplacedEdge, meter::Counts};
 
 /// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
 pub(crate) type Slot<T> = CachePadded<Batch<T>>;
@@ -20,33 +17,16 @@ pub(crate) const SLOTS: usize = 64;
 
 /// Who sleeps at which end of an edge.
 pub(crate) struct Ends {
-    pub(crate) producer: Waker,
-    pub(crate) consumer: Waker,
+    pub(crate) producer: Bell,
+    pub(crate) consumer: Bell,
 }
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
 pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>) {
     let new = || CachePadded::new(Batch::new(batch));
     let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
-    let out =
-        EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN, reader: Bell(ends.consumer) };
-    (out, UnplacedEdge { unplaced, batch, writer: Bell(ends.producer) })
-}
-
-/// Wakes the worker at the other end of an edge; for the last time when this end goes, for the other one to see it.
-pub(crate) struct Bell(Waker);
-
-impl Bell {
-    #[inline]
-    pub(crate) fn ring(&self) {
-        self.0.wake();
-    }
-}
-
-impl Drop for Bell {
-    fn drop(&mut self) {
-        self.ring();
-    }
+    let out = EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN, reader: ends.consumer };
+    (out, UnplacedEdge { unplaced, batch, writer: ends.producer })
 }
 
 /// The memory for records in an edge whose batches count as full at `batch` records.
@@ -226,7 +206,8 @@ mod tests {
 
     /// An edge between two ends on this thread.
     fn edge<T>(batch: usize) -> (EdgeOut<T>, EdgeIn<T>) {
-        let ends = Ends { producer: Parker::new().waker(), consumer: Parker::new().waker() };
+        let ends =
+            Ends { producer: Bell::new(Parker::new().waker()), consumer: Bell::new(Parker::new().waker()) };
         let (out, unplaced) = super::edge(batch, ends);
         (out, unplaced.place())
     }

@@ -42,23 +42,30 @@ impl<T, S> SinkEnd<T, S> {
 }
 
 impl<T, S: Sink<T>> SinkEnd<T, S> {
-    fn write(&mut self) -> Result<(), Halt> {
+    /// Has the sink write what it has room for.
+    fn write(&mut self) -> Result<Flushed, Halt> {
         if self.failed {
             self.open.clear();
-            return Ok(());
+            return Ok(Flushed::Clear);
         }
-        self.dirty = true;
         // Stays so if the sink panics: it is not asked to write again, only to flush what came before.
         self.failed = true;
-        let count = self.open.len() as u64;
-        let mut records = self.open.drain(..);
         let blame = Blame::on(&self.name);
+        let count = self.sink.room().min(self.open.len());
+        if count == 0 {
+            blame.lift();
+            self.failed = false;
+            return Ok(Flushed::Blocked);
+        }
+        self.dirty = true;
+        let mut records = self.open.drain(..count);
         let written = self.sink.write(&mut records);
         blame.lift();
         drop(records);
         self.failed = false;
-        self.written += count;
-        self.check(written)
+        self.written += count as u64;
+        self.check(written)?;
+        Ok(if self.open.is_empty() { Flushed::Clear } else { Flushed::Blocked })
     }
 
     /// A sink that has failed is not called again.
@@ -90,8 +97,9 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        if self.open.len() >= self.full_at || (extent != Extent::Full && !self.open.is_empty()) {
-            self.write()?;
+        let due = self.open.len() >= self.full_at || (extent != Extent::Full && !self.open.is_empty());
+        if due && self.write()? == Flushed::Blocked {
+            return Ok(Flushed::Blocked);
         }
         if extent != Extent::Full && self.dirty {
             self.dirty = false;

@@ -72,6 +72,7 @@ where
         let down = make.make(plan, worker);
         let parts = SourceParts {
             source: self.source,
+            bell: plan.bell(worker),
             name: self.name,
             rejects: plan.edge_from_port(self.rejects, worker),
             time_of: self.time_of,
@@ -319,8 +320,9 @@ impl<S> SinkMake<S> {
 impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<S> {
     type Down = SinkEnd<T, S>;
 
-    fn make(&mut self, plan: &mut Assembly, _: usize) -> Self::Down {
-        let sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
+        let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
+        sink.attach(plan.bell(worker));
         SinkEnd::new(sink, self.name, plan.batch(), self.accountable)
     }
 }

@@ -5,6 +5,7 @@ use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
 use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
+    bell::Bell,
     control::Requests,
     downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
     job::Failure,
@@ -16,6 +17,7 @@ use crate::{
 /// What a source task is made of, besides what follows it.
 pub(crate) struct SourceParts<S: Source, F> {
     pub(crate) source: S,
+    pub(crate) bell: Bell,
     pub(crate) name: OperatorName,
     pub(crate) rejects: Option<EdgeOut<S::Reject>>,
     pub(crate) time_of: F,
@@ -64,7 +66,8 @@ struct Inlet<R, F, D> {
 }
 
 impl<S: Source, F, D> SourceTask<S, F, D> {
-    pub(crate) fn new(parts: SourceParts<S, F>, down: D) -> Self {
+    pub(crate) fn new(mut parts: SourceParts<S, F>, down: D) -> Self {
+        parts.source.attach(parts.bell);
         let next_edge = parts.cadence.next_after(Watermark::MIN);
         let watch_all = parts.watermark_every.is_some();
         let edge_at = edge_at(&parts.disorder, next_edge, watch_all);
@@ -233,10 +236,14 @@ where
         let inlet = &mut self.inlet;
         match readiness {
             Ok(Readiness::Ready) => Ok(Progress::Made),
-            Ok(Readiness::Pending) => {
+            Ok(idle @ (Readiness::Pending | Readiness::Waiting)) => {
                 let _ = inlet.outlet.down.flush(Extent::All)?;
                 let _ = inlet.flush_rejects(Extent::All)?;
-                Ok(if taken == 0 { Progress::Unprompted } else { Progress::Made })
+                Ok(match idle {
+                    _ if taken > 0 => Progress::Made,
+                    Readiness::Pending => Progress::Unprompted,
+                    _ => Progress::None,
+                })
             }
             Ok(Readiness::Ended) => {
                 inlet.end();
