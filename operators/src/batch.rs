@@ -42,6 +42,7 @@ impl From<Watermark> for Signal {
 pub struct Batch<T> {
     records: Vec<Record<T>>,
     signal: Option<Signal>,
+    judged_by: Watermark,
     full_at: usize,
 }
 
@@ -49,7 +50,7 @@ impl<T> Batch<T> {
     /// An empty batch that counts as full at `full_at` records (at least one), with memory for as many.
     pub fn new(full_at: usize) -> Self {
         let full_at = full_at.max(1);
-        Self { records: Vec::with_capacity(full_at), signal: None, full_at }
+        Self { records: Vec::with_capacity(full_at), signal: None, judged_by: Watermark::MIN, full_at }
     }
 
     /// Writes to all of the memory, so that it comes to lie near the thread that calls this, and a first record
@@ -81,17 +82,36 @@ impl<T> Batch<T> {
         self.signal = Some(signal);
     }
 
+    /// Says which watermark the records are judged by, if it is further than those the edge has carried: that of
+    /// the input which they came from, where several were merged.
+    pub fn judge_by(&mut self, watermark: Watermark) {
+        self.judged_by = watermark;
+    }
+
+    /// The watermark that the records are judged by, if it is further than those the edge has carried.
+    #[inline]
+    pub fn judged_by(&self) -> Watermark {
+        self.judged_by
+    }
+
     /// The signal at the end of the batch, if there is one.
     #[inline]
     pub fn signal(&self) -> Option<Signal> {
         self.signal
     }
 
-    /// Takes all records out, oldest first, and forgets the signal; the memory stays for the next use.
+    /// Takes all records out, oldest first, and forgets what else there is; the memory stays for the next use.
     #[inline]
     pub fn drain(&mut self) -> vec::Drain<'_, Record<T>> {
         self.signal = None;
+        self.judged_by = Watermark::MIN;
         self.records.drain(..)
+    }
+
+    /// Whether there are records in it.
+    #[inline]
+    pub fn has_records(&self) -> bool {
+        !self.records.is_empty()
     }
 
     /// The number of records.

@@ -216,7 +216,8 @@ fn report(counts: Counts, elapsed: Duration) -> JobReport {
         records_in: counts.records_in,
         records_on_time: counts.tally.on_time,
         records_late: counts.tally.late,
-        records_rejected: counts.rejected,
+        records_rejected: counts.rejected + counts.tally.rejected,
+        records_added: counts.tally.added,
         records_filtered: counts.tally.filtered,
         results: counts.tally.results,
         missed_windows: counts.tally.missed_windows,
@@ -226,10 +227,11 @@ fn report(counts: Counts, elapsed: Duration) -> JobReport {
 
 /// The failure to say so if not every record that was read has been accounted for, once.
 fn imbalance(report: &JobReport) -> Option<Failure> {
-    let JobReport { records_in, records_on_time, records_late, records_rejected, records_filtered, .. } =
-        *report;
+    let JobReport { records_in, records_added, records_on_time, records_late, .. } = *report;
+    let JobReport { records_rejected, records_filtered, .. } = *report;
     let accounted = records_on_time + records_late + records_rejected + records_filtered;
-    (records_in != accounted).then_some(Failure::Unbalanced { records_in, accounted })
+    let records = records_in + records_added;
+    (records != accounted).then_some(Failure::Unbalanced { records, accounted })
 }
 
 #[cfg(test)]

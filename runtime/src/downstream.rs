@@ -5,12 +5,14 @@
 //! which is how backpressure travels.
 
 mod edge;
+mod fork;
 mod sink;
 
 pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, Slot, edge, edge_bytes};
+pub(crate) use fork::{Copies, Fork, SideFork};
 pub(crate) use sink::SinkEnd;
 
-use nacreous_operators::{Emit, Keyed, Operator, Record, Step, WindowResult, Windowed};
+use nacreous_operators::{Emit, Operator, Prepared, Record, Step};
 use nacreous_watermark::Watermark;
 
 use crate::{
@@ -26,6 +28,16 @@ pub trait Downstream<T>: Send {
 
     /// Takes a watermark, as [`Operator::on_watermark`] does: again with the same one until it is done.
     fn watermark(&mut self, watermark: Watermark) -> Step;
+
+    /// Says which watermark the records that follow are judged by, as [`Operator::judge_by`] does.
+    fn judge_by(&mut self, watermark: Watermark);
+
+    /// Does a bounded amount of upkeep before up to this many records come, and says whether there is memory for
+    /// what they may begin, as [`Operator::prepare`] does.
+    fn prepare(&mut self, records: usize) -> Prepared {
+        let _ = records;
+        Prepared::Ready
+    }
 
     /// Takes the news that nothing more comes although there was no end, as [`Operator::on_break_off`] does.
     fn break_off(&mut self) -> Step {
@@ -131,6 +143,19 @@ where
         }
     }
 
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.operator.judge_by(watermark);
+        self.down.judge_by(watermark);
+    }
+
+    #[inline]
+    fn prepare(&mut self, records: usize) -> Prepared {
+        match self.operator.prepare(records) {
+            Prepared::Ready => self.down.prepare(records),
+            Prepared::Waiting => Prepared::Waiting,
+        }
+    }
+
     #[inline(always)]
     fn has_room(&self) -> bool {
         self.down.has_room()
@@ -140,8 +165,14 @@ where
         self.down.is_wanted()
     }
 
+    #[inline]
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        self.down.flush(extent)
+        match self.operator.fault() {
+            Some(fault) if extent != Extent::Last => {
+                Err(Halt::Failed(Failure::Operator { operator: self.name, fault }))
+            }
+            _ => self.down.flush(extent),
+        }
     }
 
     fn count(&self, counts: &mut Counts) {
@@ -152,64 +183,6 @@ where
             counts.tally.results += tally.results;
         }
         self.down.count(counts);
-    }
-}
-
-/// Sends the results of a window onwards and its late records to the side.
-pub(crate) struct LateFork<K, T, D> {
-    pub(crate) results: D,
-    /// `None` if nobody takes the late records; they are still counted.
-    pub(crate) late: Option<EdgeOut<Keyed<K, T>>>,
-}
-
-impl<K, T, R, D> Downstream<Windowed<K, T, R>> for LateFork<K, T, D>
-where
-    K: Send,
-    T: Send,
-    D: Downstream<WindowResult<K, R>>,
-{
-    #[inline]
-    fn record(&mut self, record: Record<Windowed<K, T, R>>) {
-        let time = record.time;
-        match (record.value, &mut self.late) {
-            (Windowed::Result(value), _) => self.results.record(Record { time, value }),
-            (Windowed::Late(value), Some(late)) => late.record(Record { time, value }),
-            (Windowed::Late(_), None) => {}
-        }
-    }
-
-    /// Late records are told of the end alone. They are behind the watermark already, so it promises nothing
-    /// about those to come; and windows over them would otherwise depend on how fast each instance is.
-    fn watermark(&mut self, watermark: Watermark) -> Step {
-        if self.results.watermark(watermark) == Step::More {
-            return Step::More;
-        }
-        match &mut self.late {
-            Some(late) if watermark.is_end() => late.watermark(watermark),
-            _ => Step::Done,
-        }
-    }
-
-    fn break_off(&mut self) -> Step {
-        self.results.break_off()
-    }
-
-    #[inline]
-    fn has_room(&self) -> bool {
-        self.results.has_room() && self.late.as_ref().is_none_or(EdgeOut::has_room)
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.results.is_wanted()
-    }
-
-    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        let late = self.late.as_mut().map_or(Ok(Flushed::Clear), |late| late.flush(extent));
-        both(self.results.flush(extent), late)
-    }
-
-    fn count(&self, counts: &mut Counts) {
-        self.results.count(counts);
     }
 }
 

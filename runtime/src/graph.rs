@@ -1,14 +1,19 @@
 //! The graph as the user builds it.
 
-use std::{cell::RefCell, rc::Rc, sync::Mutex, sync::PoisonError};
+use std::{
+    cell::RefCell,
+    collections::{BTreeMap, HashMap},
+    rc::Rc,
+    sync::{Mutex, PoisonError},
+};
 
 use crate::{
     control,
     job::{Failure, JobError, JobHandle, JobOptions, JobReport},
-    operator_name::OperatorName,
-    plan::{Assembly, EDGE_BYTES_MAX, PortId, Upstream, WatermarkNeeds},
+    operator_name::{OperatorId, OperatorName},
+    plan::{Assembly, EDGE_BYTES_MAX, FromPort, Instances, PortId, WatermarkNeeds},
     source::{IterSource, Source},
-    stream::{SourceStream, Stream, port_stream},
+    stream::{SourceStream, Stream},
 };
 
 /// A dataflow being described: sources, the operators on their streams, and sinks.
@@ -26,9 +31,17 @@ pub enum GraphError {
     /// There is no source, so there is nothing to do.
     #[error("the graph has no source; add one with Graph::source or Graph::iter")]
     Empty,
-    /// The stream of a source leads nowhere.
-    #[error("the stream of {0} ends in no sink, so nothing would flow; end it with to, for_each or collect")]
+    /// A stream leads nowhere.
+    #[error("the stream behind {0} ends in no sink; end it with to, for_each or collect, or with discard")]
     NoSink(OperatorName),
+    /// Two operators have been given one name.
+    #[error("two operators are named alike: {first} and {second}; rename one")]
+    SameName {
+        /// The one named first.
+        first: OperatorName,
+        /// The other.
+        second: OperatorName,
+    },
     /// The number of workers is out of range.
     #[error("a job has 1 to {} workers, not {asked}", JobOptions::WORKERS_MAX)]
     Workers {
@@ -73,18 +86,16 @@ pub enum RunError {
 #[derive(Default)]
 pub(crate) struct Parts {
     /// By number.
-    sources: Vec<OperatorName>,
-    ports: Vec<PortEntry>,
+    operators: Vec<OperatorName>,
+    /// By number: the operators that are sources.
+    sources: Vec<OperatorId>,
+    /// By number.
+    ports: Vec<Port>,
     pipelines: Vec<Pipeline>,
+    /// The last operator on each stream, to name it by.
+    last: BTreeMap<Root, OperatorId>,
     pub(crate) needs: WatermarkNeeds,
     started: bool,
-}
-
-struct PortEntry {
-    /// The operator that it is a side output of.
-    owner: OperatorName,
-    /// Where the stream begins that the operator is on.
-    root: Root,
 }
 
 /// Where a stream begins.
@@ -92,11 +103,31 @@ struct PortEntry {
 pub(crate) enum Root {
     /// At the source with this number.
     Source(usize),
-    /// At a side output.
+    /// Somewhere else.
     Port(PortId),
 }
 
-/// A stream that has been ended in a sink, ready to be made into tasks.
+/// A place where a stream begins other than at a source.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Port {
+    /// The operator whose output it is.
+    pub(crate) owner: OperatorId,
+    /// Where the stream begins that the operator is on.
+    pub(crate) root: Root,
+    pub(crate) instances: Instances,
+    pub(crate) role: Role,
+}
+
+/// Whether a stream may be left unused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Role {
+    /// No: records would vanish.
+    Main,
+    /// Yes: its records are counted.
+    Side,
+}
+
+/// A stream whose end is known, ready to be made into tasks.
 struct Pipeline {
     root: Root,
     assemble: Box<dyn FnOnce(&mut Assembly)>,
@@ -110,10 +141,7 @@ impl Graph {
 
     /// Adds a source: the stream of its records, and that of the input it had to reject.
     #[track_caller]
-    pub fn source<S: Source>(
-        &self,
-        source: S,
-    ) -> (SourceStream<S>, Stream<S::Reject, impl Upstream<Out = S::Reject> + use<S>>) {
+    pub fn source<S: Source>(&self, source: S) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
         let name = OperatorName::here("source");
         self.add_source(source, name)
     }
@@ -136,14 +164,16 @@ impl Graph {
         options.check()?;
         let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
         parts.check()?;
-        let Parts { mut pipelines, needs, .. } = parts;
-        // Sources first, then ports in the order of their making: each operator before what its ports feed.
+        let Parts { operators, ports, mut pipelines, needs, .. } = parts;
+        // Sources first, then ports in the order of their making: whatever leads into a port is before it.
         pipelines.sort_by_key(|pipeline| pipeline.root);
         let connected = pipelines.iter().filter_map(|pipeline| match pipeline.root {
-            Root::Port(port) => Some(port),
+            Root::Port(port) => Some((port, ports[port.0].instances)),
             Root::Source(_) => None,
         });
-        let mut assembly = Assembly::new(next_job(), options, needs, connected.collect());
+        let connected: HashMap<_, _> = connected.collect();
+        let next_port = PortId(ports.len());
+        let mut assembly = Assembly::new(next_job(), options, needs, operators, connected, next_port);
         for pipeline in pipelines {
             (pipeline.assemble)(&mut assembly);
         }
@@ -163,41 +193,78 @@ impl Graph {
         &self,
         source: S,
         name: OperatorName,
-    ) -> (SourceStream<S>, Stream<S::Reject, impl Upstream<Out = S::Reject> + use<S>>) {
-        let (root, rejects) = {
+    ) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
+        let (root, operator, rejects) = {
             let mut parts = self.shared.borrow_mut();
-            parts.sources.push(name);
-            let root = Root::Source(parts.sources.len() - 1);
-            (root, parts.new_port(name, root))
+            let root = Root::Source(parts.sources.len());
+            let operator = parts.add_operator(name, root);
+            parts.sources.push(operator);
+            let rejects = Port { owner: operator, root, instances: Instances::AtSources, role: Role::Side };
+            (root, operator, parts.add_port(rejects))
         };
-        let stream = SourceStream { source, name, root, rejects, graph: Rc::clone(&self.shared) };
-        (stream, port_stream(&self.shared, rejects))
+        let stream = SourceStream { source, operator, root, rejects, graph: Rc::clone(&self.shared) };
+        (stream, Stream::at_port(&self.shared, rejects, false))
     }
 }
 
 impl Parts {
-    /// A new side output of an operator on a stream that begins at `root`.
-    pub(crate) fn new_port(&mut self, owner: OperatorName, root: Root) -> PortId {
-        self.ports.push(PortEntry { owner, root });
-        PortId(self.ports.len() - 1)
+    /// A new operator on the stream that begins at `root`.
+    pub(crate) fn add_operator(&mut self, name: OperatorName, root: Root) -> OperatorId {
+        self.operators.push(name);
+        let operator = OperatorId(self.operators.len() - 1);
+        self.last.insert(root, operator);
+        operator
     }
 
-    /// Refuses what cannot run: no source, or one whose stream ends nowhere; a side output in use of an
-    /// operator whose own stream ends nowhere.
+    /// Gives an operator a name.
+    pub(crate) fn label(&mut self, operator: OperatorId, label: &'static str) {
+        let name = &mut self.operators[operator.0];
+        *name = name.labelled(label);
+    }
+
+    /// A new place for a stream to begin.
+    pub(crate) fn add_port(&mut self, port: Port) -> PortId {
+        let id = PortId(self.ports.len());
+        self.last.insert(Root::Port(id), port.owner);
+        self.ports.push(port);
+        id
+    }
+
+    pub(crate) fn port(&mut self, port: PortId) -> &mut Port {
+        &mut self.ports[port.0]
+    }
+
+    /// Refuses what cannot run: no source, a stream that ends nowhere, two operators of one name.
     fn check(&self) -> Result<(), GraphError> {
-        let ends = |root| self.pipelines.iter().any(|pipeline| pipeline.root == root);
         if self.sources.is_empty() {
             return Err(GraphError::Empty);
         }
-        let loose_source = (0..).zip(&self.sources).find(|(number, _)| !ends(Root::Source(*number)));
-        let loose_owner = (0..)
-            .zip(&self.ports)
-            .find(|(number, port)| ends(Root::Port(PortId(*number))) && !ends(port.root));
-        let loose = loose_source.map(|(_, name)| *name).or(loose_owner.map(|(_, port)| port.owner));
-        loose.map_or(Ok(()), |name| Err(GraphError::NoSink(name)))
+        let ends = |root| self.pipelines.iter().any(|pipeline| pipeline.root == root);
+        let numbered =
+            || self.ports.iter().enumerate().map(|(number, port)| (Root::Port(PortId(number)), port));
+        let loose_source = (0..self.sources.len()).map(Root::Source).find(|root| !ends(*root));
+        let loose_port = || {
+            let loose =
+                numbered().find(|(root, port)| port.role == Role::Main && !ends(*root) && ends(port.root));
+            loose.map(|(root, _)| root)
+        };
+        let loose_owner =
+            || numbered().find(|(root, port)| ends(*root) && !ends(port.root)).map(|(_, port)| port.root);
+        if let Some(loose) = loose_source.or_else(loose_port).or_else(loose_owner) {
+            return Err(GraphError::NoSink(self.operators[self.last[&loose].0]));
+        }
+        let mut labels = HashMap::new();
+        for name in &self.operators {
+            if let Some(label) = name.label()
+                && let Some(first) = labels.insert(label, *name)
+            {
+                return Err(GraphError::SameName { first, second: *name });
+            }
+        }
+        Ok(())
     }
 
-    /// Takes note of a stream that has been ended in a sink.
+    /// Takes note of a stream whose end is known.
     ///
     /// # Panics
     /// If the graph has been started.

@@ -7,6 +7,8 @@ use std::{
     time::Duration,
 };
 
+use nacreous_operators::Fault;
+
 use crate::{
     control::{Event, Watch},
     graph::GraphError,
@@ -80,6 +82,8 @@ pub enum JobStatus {
 pub struct JobReport {
     /// Records that sources read, rejected ones included.
     pub records_in: u64,
+    /// Records made beyond one for each that came in: the copies of `broadcast`, and what `flat_map` makes of one.
+    pub records_added: u64,
     /// Records that were added to a window, or reached a sink where there is no window.
     pub records_on_time: u64,
     /// Records that found all their windows closed.
@@ -133,6 +137,14 @@ pub enum Failure {
         /// What it said.
         error: BoxError,
     },
+    /// An operator met something that it must not pass over.
+    #[error("operator {operator}: {fault}")]
+    Operator {
+        /// Which one.
+        operator: OperatorName,
+        /// What it met.
+        fault: Fault,
+    },
     /// A thread could not be started.
     #[error("cannot start thread {thread}: {error}")]
     Thread {
@@ -143,11 +155,11 @@ pub enum Failure {
     },
     /// Records went missing or were counted twice. This is a bug in the runtime, or in a custom source.
     #[error(
-        "the accounts do not balance, which is a bug: {records_in} records read, {accounted} accounted for"
+        "the accounts do not balance, which is a bug: {records} records read or added, {accounted} accounted for"
     )]
     Unbalanced {
-        /// Records that sources read.
-        records_in: u64,
+        /// Records that sources read, and those made beyond one for each.
+        records: u64,
         /// Records on time, late, rejected and filtered, together.
         accounted: u64,
     },

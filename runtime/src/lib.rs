@@ -54,14 +54,14 @@ pub use bell::Bell;
 pub use graph::{Graph, GraphError, RunError};
 pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions, JobReport, JobStatus};
 pub use nacreous_operators::{
-    Aggregate, Count, Keyed, Record, Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError, WindowResult,
-    count, stats, sum,
+    Aggregate, Count, Fault, Keyed, Record, Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError,
+    WindowResult, count, stats, sum,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
-pub use plan::Upstream;
+pub use plan::{FromPort, Upstream};
 pub use sink::Collected;
-pub use stream::{KeyedStream, SourceStream, Stream, WindowedStream};
+pub use stream::{Ended, KeyedStream, SourceStream, Stream, WindowedStream};
 
 /// What a program that builds a graph needs.
 pub mod prelude {

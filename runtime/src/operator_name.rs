@@ -2,17 +2,33 @@
 
 use std::{cell::Cell, fmt, mem, panic::Location};
 
-/// Names an operator by what it is and where in the user's source it was added to the graph.
+/// Names an operator by what it is, where in the user's source it was added to the graph, and the name it was given
+/// there, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperatorName {
     kind: &'static str,
     at: &'static Location<'static>,
+    label: Option<&'static str>,
 }
+
+/// The number of an operator in its graph.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct OperatorId(pub(crate) usize);
 
 impl OperatorName {
     #[track_caller]
     pub(crate) fn here(kind: &'static str) -> Self {
-        Self { kind, at: Location::caller() }
+        Self { kind, at: Location::caller(), label: None }
+    }
+
+    /// The same, with a name given by the user.
+    pub(crate) fn labelled(self, label: &'static str) -> Self {
+        Self { label: Some(label), ..self }
+    }
+
+    /// The name that the user gave it.
+    pub fn label(&self) -> Option<&'static str> {
+        self.label
     }
 
     /// The method that added it: `map`, `key_by`, `aggregate`, …
@@ -28,7 +44,10 @@ impl OperatorName {
 
 impl fmt::Display for OperatorName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ({})", self.kind, self.at)
+        match self.label {
+            Some(label) => write!(f, "`{}` \"{label}\" ({})", self.kind, self.at),
+            None => write!(f, "`{}` ({})", self.kind, self.at),
+        }
     }
 }
 

@@ -1,11 +1,14 @@
 //! From a graph to tasks: which run where, fused with what, and the edges between them.
 
+mod ends;
 mod upstream;
 
+pub(crate) use ends::{CopiesMake, ForwardMake, RouteMake, SinkMake};
 pub use upstream::Upstream;
-pub(crate) use upstream::{Exchange, FromPort, FromSource, Gather, LateSplit, SinkMake, Then};
+pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Stage, Then};
+pub use upstream::{FromPort, Make};
 
-use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
+use std::{any::Any, collections::HashMap, num::NonZero, ops::Range, sync::Arc};
 
 use nacreous_channels::idle::Parker;
 use nacreous_watermark::Cadence;
@@ -17,6 +20,7 @@ use crate::{
     job::JobOptions,
     lane::UnplacedEdge,
     meter::Meter,
+    operator_name::{OperatorId, OperatorName},
     task::Task,
 };
 
@@ -40,9 +44,27 @@ pub(crate) struct PlannedTask {
     pub(crate) meter: Arc<Meter>,
 }
 
-/// A side output of an operator: where a stream begins that is not the operator's main one.
+/// Where a stream begins other than at a source: at a side output, a merge, a copy. Edges lead into it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PortId(pub(crate) usize);
+
+/// Where the parallel instances of a stretch of a stream run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Instances {
+    /// One, where the sources are.
+    AtSources,
+    /// One on each of the workers that share the keys.
+    Keyed,
+    /// One, where streams come together before a sink.
+    Gathered,
+}
+
+impl Instances {
+    /// Where two streams can come together.
+    pub(crate) fn meet(self, other: Self) -> Self {
+        if self == other { self } else { Self::Gathered }
+    }
+}
 
 /// What the operators of a graph need to be told of the progress of event time.
 #[derive(Debug, Clone, Default)]
@@ -68,16 +90,36 @@ pub struct Assembly {
     /// Memory that the edges so far would need, were they all full.
     edge_bytes: u64,
     needs: WatermarkNeeds,
-    /// The consuming ends of the edges that lead out of each connected port: a `Vec<UnplacedEdge<T>>`.
-    ports: HashMap<PortId, Box<dyn Any>>,
-    connected: Vec<PortId>,
+    /// The operators of the graph, by number.
+    operators: Vec<OperatorName>,
+    /// Where the instances of the stream run that begins at each connected port.
+    ports: HashMap<PortId, Instances>,
+    next_port: PortId,
+    /// The consuming ends of the edges that lead into a port, by instance: a `Vec<Vec<UnplacedEdge<T>>>`.
+    inputs: HashMap<PortId, Box<dyn Any>>,
 }
 
 impl Assembly {
-    pub(crate) fn new(job: u64, options: JobOptions, needs: WatermarkNeeds, connected: Vec<PortId>) -> Self {
+    pub(crate) fn new(
+        job: u64,
+        options: JobOptions,
+        needs: WatermarkNeeds,
+        operators: Vec<OperatorName>,
+        ports: HashMap<PortId, Instances>,
+        next_port: PortId,
+    ) -> Self {
         let workers = (0..options.workers).map(|_| PlannedWorker::default()).collect();
         let plan = Plan { job, workers, requests: Arc::default() };
-        Self { plan, batch: options.batch, edge_bytes: 0, needs, ports: HashMap::new(), connected }
+        Self {
+            plan,
+            batch: options.batch,
+            edge_bytes: 0,
+            needs,
+            operators,
+            ports,
+            next_port,
+            inputs: HashMap::new(),
+        }
     }
 
     /// The plan, or the memory that its edges would need if that is too much.
@@ -97,20 +139,20 @@ impl Assembly {
         self.needs.any.then_some(WATERMARK_EVERY)
     }
 
-    /// The worker that sources run on.
-    fn source_worker(&self) -> usize {
-        0
-    }
-
-    /// The workers that share the keys. The source keeps the first for itself if there are others.
-    fn keyed_workers(&self) -> std::ops::Range<usize> {
+    /// The worker of each instance. Sources keep the first worker for themselves if there are others, and those
+    /// share the keys.
+    fn workers_of(&self, instances: Instances) -> Range<usize> {
         let workers = self.plan.workers.len();
-        if workers == 1 { 0..1 } else { 1..workers }
+        match instances {
+            Instances::AtSources => 0..1,
+            Instances::Keyed if workers == 1 => 0..1,
+            Instances::Keyed => 1..workers,
+            Instances::Gathered => workers - 1..workers,
+        }
     }
 
-    /// The worker on which streams come together before a sink.
-    fn sink_worker(&self) -> usize {
-        self.plan.workers.len() - 1
+    fn name_of(&self, operator: OperatorId) -> OperatorName {
+        self.operators[operator.0]
     }
 
     fn batch(&self) -> usize {
@@ -134,22 +176,45 @@ impl Assembly {
         Bell::new(self.plan.workers[worker].parker.waker())
     }
 
-    /// A new edge out of a port of a task on this worker, if any stream begins there.
-    fn edge_from_port<T: Send + 'static>(&mut self, port: PortId, worker: usize) -> Option<EdgeOut<T>> {
-        if !self.connected.contains(&port) {
-            return None;
-        }
-        let (out, consumer) = self.edge::<T>(worker, self.sink_worker());
-        let consumers = self.ports.entry(port).or_insert_with(|| Box::new(Vec::<UnplacedEdge<T>>::new()));
-        let consumers = consumers.downcast_mut::<Vec<_>>().expect("a port carries records of one type");
-        consumers.push(consumer);
-        Some(out)
+    /// A new edge from a task on this worker into a port: to the instance on the same worker, or to the only one.
+    /// `None` if no stream begins there.
+    fn edge_into<T: Send + 'static>(&mut self, port: PortId, from: usize) -> Option<EdgeOut<T>> {
+        let workers = self.workers_of(*self.ports.get(&port)?);
+        let to = if workers.contains(&from) { from } else { workers.start };
+        debug_assert!(workers.contains(&from) || workers.len() == 1, "to which instance is this to go?");
+        Some(self.edge_to_instance(port, from, to))
     }
 
-    /// The edges that lead out of a port.
-    fn consumers_of_port<T: 'static>(&mut self, port: PortId) -> Vec<UnplacedEdge<T>> {
-        let consumers =
-            self.ports.remove(&port).expect("an operator is assembled before what its ports feed");
-        *consumers.downcast().expect("a port carries records of one type")
+    /// New edges from a task on this worker into a port, one to each instance.
+    fn edges_into<T: Send + 'static>(&mut self, port: PortId, from: usize) -> Vec<EdgeOut<T>> {
+        let instances = *self.ports.get(&port).expect("a stream begins where others were led to");
+        self.workers_of(instances).map(|to| self.edge_to_instance(port, from, to)).collect()
+    }
+
+    /// A port in the middle of a stream.
+    fn new_port(&mut self, instances: Instances) -> PortId {
+        let port = self.next_port;
+        self.next_port.0 += 1;
+        self.ports.insert(port, instances);
+        port
+    }
+
+    fn edge_to_instance<T: Send + 'static>(&mut self, port: PortId, from: usize, to: usize) -> EdgeOut<T> {
+        let workers = self.workers_of(self.ports[&port]);
+        let (out, consumer) = self.edge::<T>(from, to);
+        let new = || -> Box<dyn Any> {
+            Box::new(workers.clone().map(|_| Vec::new()).collect::<Vec<Vec<UnplacedEdge<T>>>>())
+        };
+        let inputs = self.inputs.entry(port).or_insert_with(new);
+        let inputs = inputs.downcast_mut::<Vec<Vec<_>>>().expect("a port carries records of one type");
+        inputs[to - workers.start].push(consumer);
+        out
+    }
+
+    /// The edges that lead into a port, by the worker that reads them.
+    fn inputs_of<T: 'static>(&mut self, port: PortId) -> Vec<(usize, Vec<UnplacedEdge<T>>)> {
+        let inputs = self.inputs.remove(&port).expect("what leads into a port is assembled before it");
+        let inputs = *inputs.downcast::<Vec<Vec<_>>>().expect("a port carries records of one type");
+        self.workers_of(self.ports[&port]).zip(inputs).collect()
     }
 }

@@ -67,6 +67,16 @@ impl<T, F: FnMut(Record<T>) + Send + 'static> Sink<T> for ForEach<F> {
     }
 }
 
+/// Drops all records.
+pub(crate) struct Discard;
+
+impl<T> Sink<T> for Discard {
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        records.for_each(drop);
+        Ok(())
+    }
+}
+
 /// The records that a stream ended in, for the thread that started the job to take.
 #[derive(Debug)]
 pub struct Collected<T>(Arc<Mutex<Vec<Record<T>>>>);

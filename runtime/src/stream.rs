@@ -1,102 +1,66 @@
 //! Typed streams: what the user holds while building a graph.
 
-use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
+mod carried;
+mod keyed;
+mod source;
+mod windowed;
 
-use nacreous_operators::{
-    Aggregate, Filter, Inspect, KeyBy, Keyed, Map, Operator, OrderBy, Record, Sliding, WindowResult,
-};
-use nacreous_watermark::{BoundedDisorder, Timestamp};
+pub use keyed::KeyedStream;
+pub use source::SourceStream;
+pub use windowed::WindowedStream;
 
+use std::{array, hash::Hash, marker::PhantomData};
+
+use nacreous_operators::{Filter, Inspect, KeyBy, KeyLimits, Keyed, Map, Operator, OrderBy, Record};
+
+use self::carried::{Carried, Shared};
 use crate::{
-    graph::{Parts, Root},
-    operator_name::OperatorName,
-    plan::{Exchange, FromPort, FromSource, Gather, LateSplit, PortId, SinkMake, Then, Upstream},
-    sink::{Collect, Collected, ForEach, Sink},
-    source::Source,
+    graph::Role,
+    operator_name::{OperatorId, OperatorName},
+    plan::{CopiesMake, ForwardMake, FromPort, PortId, SinkMake, Then, Upstream},
+    sink::{Collect, Collected, Discard, ForEach, Sink},
 };
 
-type Shared = Rc<RefCell<Parts>>;
-
-/// What a source reads, before it is known when it happened.
-#[must_use = "a stream does nothing until it ends in a sink"]
-pub struct SourceStream<S: Source> {
-    pub(crate) source: S,
-    pub(crate) name: OperatorName,
-    pub(crate) root: Root,
-    pub(crate) rejects: PortId,
-    pub(crate) graph: Shared,
-}
-
-/// A stream of records of type `T`. (`U` stands for all that comes before; it need not be named.)
+/// A stream of records of type `T`.
+///
+/// `U` stands for all that comes before and is fused with it; it need not be named. Where a function of yours takes
+/// or returns a stream, or a collection holds some, [`isolate`](Self::isolate) makes it a plain `Stream<T>`.
 ///
 /// Functions given to operators must be `Clone`, since each parallel instance gets its own: closures are,
 /// if what they capture is.
 #[must_use = "a stream does nothing until it ends in a sink"]
-pub struct Stream<T, U> {
+pub struct Stream<T, U = FromPort<T>> {
     carried: Carried<U>,
     records: PhantomData<fn() -> T>,
 }
 
-/// A stream whose records are grouped by a key.
-#[must_use = "a stream does nothing until it ends in a sink"]
-pub struct KeyedStream<K, T, U> {
-    carried: Carried<U>,
-    records: PhantomData<fn() -> (K, T)>,
-}
-
-/// A keyed stream cut into windows.
-#[must_use = "a stream does nothing until it ends in a sink"]
-pub struct WindowedStream<K, T, U> {
-    carried: Carried<U>,
-    windows: Sliding,
-    records: PhantomData<fn() -> (K, T)>,
-}
-
-/// What all streams carry along.
-struct Carried<U> {
-    up: U,
-    root: Root,
+/// A stream that has been ended in a sink.
+pub struct Ended {
     graph: Shared,
-    /// Whether the records are a source's own, and not results made of them: the job keeps accounts of those.
-    accountable: bool,
+    operator: OperatorId,
 }
 
-impl<U> Carried<U> {
-    /// The same, with something more upstream.
-    fn extend<V>(self, with: impl FnOnce(U) -> V) -> Carried<V> {
-        Carried { up: with(self.up), root: self.root, graph: self.graph, accountable: self.accountable }
+impl Ended {
+    /// Names the sink, for reports and errors.
+    pub fn named(self, name: &'static str) {
+        self.graph.borrow_mut().label(self.operator, name);
     }
 }
 
-/// The stream that begins at a side output.
-pub(crate) fn port_stream<T: Send + 'static>(graph: &Shared, port: PortId) -> Stream<T, FromPort<T>> {
-    let up = FromPort { port, records: PhantomData };
-    let carried = Carried { up, root: Root::Port(port), graph: Rc::clone(graph), accountable: false };
-    Stream { carried, records: PhantomData }
-}
-
-impl<S: Source> SourceStream<S> {
-    /// Says when each record happened, and how far out of order they may come.
-    ///
-    /// A record further behind the latest one than `disorder` allows may find windows closed that it would have
-    /// belonged to; if it finds all of them closed, it is late.
-    #[track_caller]
-    pub fn event_time<F>(
-        self,
-        time_of: F,
-        disorder: BoundedDisorder,
-    ) -> Stream<S::Item, impl Upstream<Out = S::Item> + use<S, F>>
-    where
-        F: FnMut(&S::Item) -> Timestamp + Send + 'static,
-    {
-        let time_name = OperatorName::here("event_time");
-        let Self { source, name, root, rejects, graph } = self;
-        let up = FromSource { source, name, rejects, time_of, time_name, disorder };
-        Stream { carried: Carried { up, root, graph, accountable: true }, records: PhantomData }
+impl<T: Send + 'static> Stream<T> {
+    /// The stream that begins at a port.
+    pub(crate) fn at_port(graph: &Shared, port: PortId, accountable: bool) -> Self {
+        Self { carried: Carried::at_port(graph, port, accountable), records: PhantomData }
     }
 }
 
 impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
+    /// Names the operator that the stream comes from, for reports and errors. A graph has each name only once.
+    pub fn named(self, name: &'static str) -> Self {
+        self.carried.graph.borrow_mut().label(self.carried.last, name);
+        self
+    }
+
     /// Turns each value into another. Its event time stays.
     #[track_caller]
     pub fn map<O, F>(self, f: F) -> Stream<O, impl Upstream<Out = O> + use<T, U, O, F>>
@@ -133,7 +97,57 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
         let keyed = self.then(KeyBy::new(key), OperatorName::here("key_by"));
-        KeyedStream { carried: keyed.carried.extend(|up| Exchange { up }), records: PhantomData }
+        KeyedStream::new(keyed.carried, KeyLimits::default())
+    }
+
+    /// Brings two streams together. The records of each stay in order; those of one come between those of the other
+    /// as they happen to arrive.
+    ///
+    /// The watermark is the lesser of the two, so a stream in which nothing happens holds back windows over both.
+    /// Whether a record is late is judged by the watermark of the stream it came from, so that it does not depend on
+    /// how far the other one is. What depends on the order of records across the two (`scan`, say) is up to chance.
+    #[track_caller]
+    pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
+        let name = OperatorName::here("merge");
+        let instances = self.carried.instances.meet(other.carried.instances);
+        let accountable = self.carried.accountable && other.carried.accountable;
+        let (graph, operator) = (self.carried.graph.clone(), self.carried.add_operator(name));
+        let port = self.carried.add_port(operator, instances, Role::Main);
+        self.carried.gather_into(port, accountable);
+        other.carried.gather_into(port, accountable);
+        Stream::at_port(&graph, port, accountable)
+    }
+
+    /// Makes several streams of one: each record is cloned for each.
+    ///
+    /// How many is known from what the result is taken as: `let [a, b] = stream.broadcast();`. All of them must end in
+    /// a sink; a slow one holds back the others.
+    #[track_caller]
+    pub fn broadcast<const N: usize>(self) -> [Stream<T>; N]
+    where
+        T: Clone,
+    {
+        const { assert!(N > 0, "a broadcast needs at least one stream to go to") };
+        let operator = self.carried.add_operator(OperatorName::here("broadcast"));
+        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
+        let graph = self.carried.graph.clone();
+        let ports: [PortId; N] = array::from_fn(|_| self.carried.add_port(operator, instances, Role::Main));
+        self.carried.end(CopiesMake { ports: ports.to_vec(), accountable });
+        ports.map(|port| Stream::at_port(&graph, port, accountable))
+    }
+
+    /// Cuts here: what follows is a task of its own, and the stream's type says nothing of what comes before.
+    ///
+    /// # Cost
+    /// Records move to it in batches, by an edge; nothing is fused across it.
+    #[track_caller]
+    pub fn isolate(self) -> Stream<T> {
+        let operator = self.carried.add_operator(OperatorName::here("isolate"));
+        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
+        let graph = self.carried.graph.clone();
+        let port = self.carried.add_port(operator, instances, Role::Main);
+        self.carried.end(ForwardMake { port, accountable: false });
+        Stream::at_port(&graph, port, accountable)
     }
 
     /// Brings the stream together in one place and in order: of event time, then of `key`.
@@ -150,27 +164,33 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         let name = OperatorName::here("order_by");
         // Behind a window the watermarks that close windows will do.
         self.carried.graph.borrow_mut().needs.any |= self.carried.accountable;
-        let gathered = Stream { carried: self.carried.extend(|up| Gather { up }), records: PhantomData };
+        let gathered = Stream { carried: self.carried.gather(), records: PhantomData };
         gathered.then(OrderBy::new(key), name)
     }
 
     /// Ends the stream in a sink.
     #[track_caller]
-    pub fn to<S: Sink<T>>(self, sink: S) {
-        self.end(sink, OperatorName::here("to"));
+    pub fn to<S: Sink<T>>(self, sink: S) -> Ended {
+        self.end(sink, OperatorName::here("to"))
     }
 
     /// Ends the stream in a function that is called with each record.
     #[track_caller]
-    pub fn for_each<F: FnMut(Record<T>) + Send + 'static>(self, f: F) {
-        self.end(ForEach(f), OperatorName::here("for_each"));
+    pub fn for_each<F: FnMut(Record<T>) + Send + 'static>(self, f: F) -> Ended {
+        self.end(ForEach(f), OperatorName::here("for_each"))
+    }
+
+    /// Ends the stream here: its records are counted and dropped.
+    #[track_caller]
+    pub fn discard(self) -> Ended {
+        self.end(Discard, OperatorName::here("discard"))
     }
 
     /// Ends the stream in a vector. It grows without bound, and locks: for tests and small results.
     #[track_caller]
     pub fn collect(self) -> Collected<T> {
         let (sink, collected) = Collect::new();
-        self.end(sink, OperatorName::here("collect"));
+        let _ = self.end(sink, OperatorName::here("collect"));
         collected
     }
 
@@ -178,61 +198,15 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         O: Operator<T, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let accountable = self.carried.accountable;
-        Stream {
-            carried: self.carried.extend(|up| Then { up, operator, name, accountable }),
-            records: PhantomData,
-        }
+        Stream { carried: self.carried.then(operator, name), records: PhantomData }
     }
 
-    fn end<S: Sink<T>>(self, sink: S, name: OperatorName) {
-        let Carried { up, root, graph, accountable } = self.carried;
-        let make = SinkMake::new(sink, name, accountable);
-        graph.borrow_mut().end(root, move |plan| Gather { up }.assemble(make, plan));
-    }
-}
-
-impl<K, T, U> KeyedStream<K, T, U> {
-    /// Cuts the stream into windows of event time.
-    pub fn window(self, windows: Sliding) -> WindowedStream<K, T, U> {
-        self.carried.graph.borrow_mut().needs.cadence.add(windows.ends());
-        WindowedStream { carried: self.carried, windows, records: PhantomData }
-    }
-}
-
-impl<K, T, U> WindowedStream<K, T, U>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-{
-    /// Aggregates the records of each key in each window: the stream of results, and that of late records.
-    ///
-    /// A result leaves when the watermark passes the end of its window, one for each key with records in
-    /// it. A record that finds all its windows closed is late. Late records are counted in the job's
-    /// report whether or not the second stream is used.
-    ///
-    /// The stream of late records has no watermark before its end, since they are behind any: windows over
-    /// it, and `order_by`, bring their results when the job ends.
-    #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
-    pub fn aggregate<A>(
-        self,
-        aggregate: A,
-    ) -> (
-        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
-        Stream<Keyed<K, T>, impl Upstream<Out = Keyed<K, T>> + use<K, T, U, A>>,
-    )
-    where
-        A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
-    {
-        let name = OperatorName::here("aggregate");
-        let late = self.carried.graph.borrow_mut().new_port(name, self.carried.root);
-        let late_stream = port_stream(&self.carried.graph, late);
-        let (windows, accountable) = (self.windows, self.carried.accountable);
-        let mut carried =
-            self.carried.extend(|up| LateSplit { up, windows, aggregate, late, name, accountable });
-        carried.accountable = false;
-        (Stream { carried, records: PhantomData }, late_stream)
+    fn end<S: Sink<T>>(self, sink: S, name: OperatorName) -> Ended {
+        let carried = self.carried.gather();
+        let operator = carried.add_operator(name);
+        let graph = carried.graph.clone();
+        let accountable = carried.accountable;
+        carried.end(SinkMake::new(sink, operator, accountable));
+        Ended { graph, operator }
     }
 }

@@ -52,6 +52,10 @@ struct Outlet<D> {
     /// Watermarks that what follows has not fully dealt with yet, oldest first. Never more than a few: one
     /// that a record brought about, one that was due, and the end.
     owed: VecDeque<Watermark>,
+    /// The last watermark that what follows has dealt with: what is made out of state is judged by it.
+    passed: Watermark,
+    /// What the records that what follows is being given are judged by.
+    judging: Watermark,
     /// Set when no more input will be taken: what is left is to hand on everything, and that is it.
     ending: Option<Ending>,
     /// Steps since everything was last handed on.
@@ -81,7 +85,20 @@ enum Next {
 
 impl<D> Outlet<D> {
     fn new(down: D) -> Self {
-        Self { down, owed: VecDeque::with_capacity(4), ending: None, steps: 0 }
+        let owed = VecDeque::with_capacity(4);
+        Self { down, owed, passed: Watermark::MIN, judging: Watermark::MIN, ending: None, steps: 0 }
+    }
+
+    /// Says which watermark the records that follow are judged by.
+    #[inline]
+    fn judge_by<T>(&mut self, watermark: Watermark)
+    where
+        D: Downstream<T>,
+    {
+        if watermark != self.judging {
+            self.judging = watermark;
+            self.down.judge_by(watermark);
+        }
     }
 
     /// How much to hand on in the step that begins now.
@@ -145,8 +162,10 @@ impl<D> Outlet<D> {
         D: Downstream<T>,
     {
         let Some(watermark) = self.owed.front().copied() else { return false };
+        self.judge_by(self.passed);
         if self.down.watermark(watermark) == Step::Done {
             self.owed.pop_front();
+            self.passed = watermark;
             if watermark.is_end() {
                 self.ending = Some(Ending::Complete);
             }

@@ -39,6 +39,15 @@ impl Valve {
         })
     }
 
+    /// What an input has promised.
+    ///
+    /// # Panics
+    /// If `input` is out of range.
+    #[inline]
+    pub fn of(&self, input: usize) -> Watermark {
+        self.inputs[input]
+    }
+
     /// The merged watermark.
     pub fn merged(&self) -> Watermark {
         self.merged

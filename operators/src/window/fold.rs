@@ -257,6 +257,13 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     }
 }
 
+/// The clone has the same windows and aggregate and has seen nothing: it serves another instance.
+impl<T, K: Hash + Eq + Clone, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
+    fn clone(&self) -> Self {
+        Self::new(self.windows, self.aggregate.clone())
+    }
+}
+
 impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowFold<K, A, T> {
     type Out = Windowed<K, T, A::Out>;
 

@@ -25,7 +25,16 @@ pub(crate) struct Ends {
 pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>) {
     let new = || CachePadded::new(Batch::new(batch));
     let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
-    let out = EdgeOut { producer, open: new(), stuck: new(), sent: Watermark::MIN, reader: ends.consumer };
+    let out = EdgeOut {
+        producer,
+        open: new(),
+        stuck: new(),
+        sent: Watermark::MIN,
+        judged_by: Watermark::MIN,
+        handed_on: 0,
+        accountable: false,
+        reader: ends.consumer,
+    };
     (out, UnplacedEdge { unplaced, batch, writer: ends.producer })
 }
 
@@ -49,27 +58,44 @@ pub(crate) struct EdgeOut<T> {
     stuck: Slot<T>,
     /// The last watermark put into a batch.
     sent: Watermark,
+    /// What the records being gathered are judged by.
+    judged_by: Watermark,
+    /// Records handed on.
+    handed_on: u64,
+    /// Whether the job keeps accounts of the records up to here, and not any further.
+    accountable: bool,
     /// Behind the producer, so that it calls when the ring is closed.
     reader: Bell,
 }
 
 impl<T> EdgeOut<T> {
+    /// The same edge, where the job keeps accounts of the records up to here, and not any further.
+    pub(crate) fn accountable(self) -> Self {
+        Self { accountable: true, ..self }
+    }
+
     /// Hands the open batch on, behind the stuck one; false if that is not possible now.
     #[inline(never)]
     fn hand_on(&mut self) -> bool {
         if !self.hand_on_stuck() {
             return false;
         }
-        if hand_over(&mut self.producer, &mut self.open, &self.reader) {
-            return true;
+        let records = self.open.len() as u64;
+        let handed = hand_over(&mut self.producer, &mut self.open, &self.reader);
+        self.handed_on += if handed { records } else { 0 };
+        if !handed {
+            mem::swap(&mut self.open, &mut self.stuck);
         }
-        mem::swap(&mut self.open, &mut self.stuck);
-        false
+        self.open.judge_by(self.judged_by);
+        handed
     }
 
     /// Hands the stuck batch on, if there is one; false if that is not possible now.
     fn hand_on_stuck(&mut self) -> bool {
-        self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.reader)
+        let records = self.stuck.len() as u64;
+        let handed = self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.reader);
+        self.handed_on += if handed { records } else { 0 };
+        handed
     }
 }
 
@@ -100,6 +126,17 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
             self.hand_on();
         }
         Step::Done
+    }
+
+    /// All records of a batch are judged by the same watermark.
+    fn judge_by(&mut self, watermark: Watermark) {
+        if watermark != self.judged_by {
+            self.judged_by = watermark;
+            if self.open.has_records() {
+                self.hand_on();
+            }
+            self.open.judge_by(watermark);
+        }
     }
 
     #[inline]
@@ -133,7 +170,11 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
         Ok(if due && !self.hand_on() { Flushed::Blocked } else { Flushed::Clear })
     }
 
-    fn count(&self, _: &mut Counts) {}
+    fn count(&self, counts: &mut Counts) {
+        if self.accountable {
+            counts.tally.on_time += self.handed_on;
+        }
+    }
 }
 
 /// The producing end of an exchange: one edge to each instance of the keyed side, chosen by the key's hash.
@@ -166,6 +207,10 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
             }
         }
         Step::Done
+    }
+
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.lanes.iter_mut().for_each(|lane| lane.judge_by(watermark));
     }
 
     fn has_room(&self) -> bool {

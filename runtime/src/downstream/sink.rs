@@ -87,6 +87,8 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
         Step::Done
     }
 
+    fn judge_by(&mut self, _: Watermark) {}
+
     #[inline]
     fn has_room(&self) -> bool {
         self.open.len() < self.full_at

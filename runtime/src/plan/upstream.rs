@@ -1,20 +1,18 @@
 //! Streams as values: what comes before a point of a graph, and how it is turned into tasks.
 //!
 //! A stream is built from its source on, but a task is nested from its end on: each operator owns what
-//! follows it. So a stream waits until its sink is known, and is then assembled backwards: each stage hands
+//! follows it. So a stream waits until its end is known, and is then assembled backwards: each stage hands
 //! the stage before it a [`Make`], which makes what follows as often as there are parallel instances.
 
-use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
+use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{Aggregate, Keyed, Operator, Sliding, WindowFold, WindowResult};
+use nacreous_operators::{Keyed, Operator};
 use nacreous_watermark::{BoundedDisorder, Timestamp};
 
-use super::{Assembly, PortId};
+use super::{Assembly, ForwardMake, Instances, PortId, RouteMake};
 use crate::{
-    downstream::{Downstream, EdgeOut, Fused, LateFork, Route, SinkEnd},
-    lane::UnplacedEdge,
-    operator_name::OperatorName,
-    sink::Sink,
+    downstream::{Downstream, Fork, Fused, SideFork},
+    operator_name::OperatorId,
     source::Source,
     task::{EdgeTask, SourceParts, SourceTask},
 };
@@ -27,10 +25,6 @@ use crate::{
 pub trait Upstream: Sized + 'static {
     /// The type of the records there.
     type Out: Send + 'static;
-
-    /// How many parallel instances produce them.
-    #[doc(hidden)]
-    fn instances(&self, plan: &Assembly) -> usize;
 
     /// Adds the tasks that produce them to the plan, each ending in what `make` makes.
     #[doc(hidden)]
@@ -49,10 +43,10 @@ pub trait Make<T>: 'static {
 /// The beginning of a stream: a source and its event time.
 pub(crate) struct FromSource<S, F> {
     pub(crate) source: S,
-    pub(crate) name: OperatorName,
+    pub(crate) operator: OperatorId,
     pub(crate) rejects: PortId,
     pub(crate) time_of: F,
-    pub(crate) time_name: OperatorName,
+    pub(crate) time_operator: OperatorId,
     pub(crate) disorder: BoundedDisorder,
 }
 
@@ -63,20 +57,16 @@ where
 {
     type Out = S::Item;
 
-    fn instances(&self, _: &Assembly) -> usize {
-        1
-    }
-
     fn assemble(self, mut make: impl Make<S::Item>, plan: &mut Assembly) {
-        let worker = plan.source_worker();
+        let worker = plan.workers_of(Instances::AtSources).start;
         let down = make.make(plan, worker);
         let parts = SourceParts {
             source: self.source,
             bell: plan.bell(worker),
-            name: self.name,
-            rejects: plan.edge_from_port(self.rejects, worker),
+            name: plan.name_of(self.operator),
+            rejects: plan.edge_into(self.rejects, worker),
             time_of: self.time_of,
-            time_name: self.time_name,
+            time_name: plan.name_of(self.time_operator),
             disorder: self.disorder,
             cadence: plan.cadence(),
             watermark_every: plan.watermark_every(),
@@ -87,33 +77,52 @@ where
     }
 }
 
-/// The beginning of a stream at an operator's side output. All instances come together here.
-pub(crate) struct FromPort<T> {
+/// The beginning of a stream at a port.
+pub struct FromPort<T> {
     pub(crate) port: PortId,
     pub(crate) records: PhantomData<fn() -> T>,
+}
+
+impl<T> FromPort<T> {
+    pub(crate) fn at(port: PortId) -> Self {
+        Self { port, records: PhantomData }
+    }
 }
 
 impl<T: Send + 'static> Upstream for FromPort<T> {
     type Out = T;
 
-    fn instances(&self, _: &Assembly) -> usize {
-        1
-    }
-
     fn assemble(self, mut make: impl Make<T>, plan: &mut Assembly) {
-        let worker = plan.sink_worker();
-        let consumers = plan.consumers_of_port::<T>(self.port);
-        let down = make.make(plan, worker);
-        plan.add(worker, EdgeTask::new(consumers, down));
+        for (worker, edges) in plan.inputs_of::<T>(self.port) {
+            let down = make.make(plan, worker);
+            plan.add(worker, EdgeTask::new(edges, down));
+        }
     }
 }
 
 /// A stream and an operator on it. Each instance gets a clone of the operator.
 pub(crate) struct Then<U, O> {
     pub(crate) up: U,
+    pub(crate) stage: Stage<O>,
+}
+
+/// An operator in its place.
+#[derive(Clone)]
+pub(crate) struct Stage<O> {
     pub(crate) operator: O,
-    pub(crate) name: OperatorName,
+    pub(crate) id: OperatorId,
+    /// Whether the job keeps accounts of what comes in.
     pub(crate) accountable: bool,
+}
+
+impl<O: Clone> Stage<O> {
+    fn fuse<T, D>(&self, plan: &Assembly, down: D) -> Fused<O, D>
+    where
+        O: Operator<T>,
+    {
+        let Self { operator, id, accountable } = self.clone();
+        Fused { operator, name: plan.name_of(id), accountable, down }
+    }
 }
 
 impl<U, O> Upstream for Then<U, O>
@@ -123,20 +132,13 @@ where
 {
     type Out = O::Out;
 
-    fn instances(&self, plan: &Assembly) -> usize {
-        self.up.instances(plan)
-    }
-
     fn assemble(self, next: impl Make<O::Out>, plan: &mut Assembly) {
-        let Self { up, operator, name, accountable } = self;
-        up.assemble(ThenMake { operator, name, accountable, next }, plan);
+        self.up.assemble(ThenMake { stage: self.stage, next }, plan);
     }
 }
 
 struct ThenMake<O, M> {
-    operator: O,
-    name: OperatorName,
-    accountable: bool,
+    stage: Stage<O>,
     next: M,
 }
 
@@ -149,62 +151,41 @@ where
 
     fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
         let down = self.next.make(plan, worker);
-        Fused { operator: self.operator.clone(), name: self.name, accountable: self.accountable, down }
+        self.stage.fuse(plan, down)
     }
 }
 
-/// A keyed stream and windows over it, with the late records split off.
-pub(crate) struct LateSplit<U, A> {
+/// A stream of values for one of two outputs: the main one goes on, the other leads into a port.
+pub(crate) struct Forked<U> {
     pub(crate) up: U,
-    pub(crate) windows: Sliding,
-    pub(crate) aggregate: A,
-    pub(crate) late: PortId,
-    pub(crate) name: OperatorName,
-    pub(crate) accountable: bool,
+    pub(crate) side: PortId,
 }
 
-impl<U, A, K, T> Upstream for LateSplit<U, A>
+impl<U> Upstream for Forked<U>
 where
-    U: Upstream<Out = Keyed<K, T>>,
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+    U: Upstream<Out: Fork<Main: Send + 'static, Side: Send + 'static>>,
 {
-    type Out = WindowResult<K, A::Out>;
-
-    fn instances(&self, plan: &Assembly) -> usize {
-        self.up.instances(plan)
-    }
+    type Out = <U::Out as Fork>::Main;
 
     fn assemble(self, next: impl Make<Self::Out>, plan: &mut Assembly) {
-        let Self { up, windows, aggregate, late, name, accountable } = self;
-        up.assemble(LateSplitMake { windows, aggregate, late, name, accountable, next }, plan);
+        self.up.assemble(ForkMake { side: self.side, next }, plan);
     }
 }
 
-struct LateSplitMake<A, M> {
-    windows: Sliding,
-    aggregate: A,
-    late: PortId,
-    name: OperatorName,
-    accountable: bool,
+struct ForkMake<M> {
+    side: PortId,
     next: M,
 }
 
-impl<A, M, K, T> Make<Keyed<K, T>> for LateSplitMake<A, M>
+impl<F, M> Make<F> for ForkMake<M>
 where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    A: Aggregate<T, Acc: Send> + Clone + Send + 'static,
-    M: Make<WindowResult<K, A::Out>>,
+    F: Fork<Side: Send + 'static> + 'static,
+    M: Make<F::Main>,
 {
-    type Down = Fused<WindowFold<K, A, T>, LateFork<K, T, M::Down>>;
+    type Down = SideFork<M::Down, F::Side>;
 
     fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
-        let down =
-            LateFork { results: self.next.make(plan, worker), late: plan.edge_from_port(self.late, worker) };
-        let operator = WindowFold::new(self.windows, self.aggregate.clone());
-        Fused { operator, name: self.name, accountable: self.accountable, down }
+        SideFork { main: self.next.make(plan, worker), side: plan.edge_into(self.side, worker) }
     }
 }
 
@@ -212,6 +193,7 @@ where
 /// lane to each otherwise.
 pub(crate) struct Exchange<U> {
     pub(crate) up: U,
+    pub(crate) from: Instances,
 }
 
 impl<U, K, T> Upstream for Exchange<U>
@@ -222,107 +204,32 @@ where
 {
     type Out = Keyed<K, T>;
 
-    fn instances(&self, plan: &Assembly) -> usize {
-        plan.keyed_workers().len()
-    }
-
-    fn assemble(self, mut make: impl Make<Self::Out>, plan: &mut Assembly) {
-        if plan.keyed_workers() == (0..1) {
+    fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly) {
+        let readers = plan.workers_of(Instances::Keyed);
+        if readers.len() == 1 && plan.workers_of(self.from) == readers {
             return self.up.assemble(make, plan);
         }
-        let inputs = plan.keyed_workers().map(|_| Vec::new()).collect();
-        let lanes: Gathered<Vec<Vec<UnplacedEdge<_>>>> = Rc::new(RefCell::new(inputs));
-        self.up.assemble(RouteMake { lanes: Rc::clone(&lanes) }, plan);
-        for (worker, lanes) in plan.keyed_workers().zip(lanes.take()) {
-            let down = make.make(plan, worker);
-            plan.add(worker, EdgeTask::new(lanes, down));
-        }
-    }
-}
-
-/// The consuming ends of edges, gathered while their producers are being made.
-type Gathered<T> = Rc<RefCell<T>>;
-
-struct RouteMake<K, T> {
-    /// For each keyed worker, the lanes that lead to it: one from each producer.
-    lanes: Gathered<Vec<Vec<UnplacedEdge<Keyed<K, T>>>>>,
-}
-
-impl<K, T> Make<Keyed<K, T>> for RouteMake<K, T>
-where
-    K: Hash + Send + 'static,
-    T: Send + 'static,
-{
-    type Down = Route<K, T>;
-
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Route<K, T> {
-        let (mut lanes, readers) = (self.lanes.borrow_mut(), plan.keyed_workers());
-        let connect = |(inputs, reader): (&mut Vec<_>, usize)| {
-            let (out, consumer) = plan.edge(worker, reader);
-            inputs.push(consumer);
-            out
-        };
-        Route::new(lanes.iter_mut().zip(readers).map(connect).collect())
+        let port = plan.new_port(Instances::Keyed);
+        self.up.assemble(RouteMake { port }, plan);
+        FromPort::at(port).assemble(make, plan);
     }
 }
 
 /// A stream whose instances come together in one place.
 pub(crate) struct Gather<U> {
     pub(crate) up: U,
+    pub(crate) from: Instances,
 }
 
 impl<U: Upstream> Upstream for Gather<U> {
     type Out = U::Out;
 
-    fn instances(&self, _: &Assembly) -> usize {
-        1
-    }
-
-    fn assemble(self, mut make: impl Make<U::Out>, plan: &mut Assembly) {
-        if self.up.instances(plan) == 1 {
+    fn assemble(self, make: impl Make<U::Out>, plan: &mut Assembly) {
+        if plan.workers_of(self.from).len() == 1 {
             return self.up.assemble(make, plan);
         }
-        let lanes: Gathered<Vec<UnplacedEdge<U::Out>>> = Rc::default();
-        self.up.assemble(GatherMake { lanes: Rc::clone(&lanes) }, plan);
-        let worker = plan.sink_worker();
-        let down = make.make(plan, worker);
-        plan.add(worker, EdgeTask::new(lanes.take(), down));
-    }
-}
-
-struct GatherMake<T> {
-    lanes: Gathered<Vec<UnplacedEdge<T>>>,
-}
-
-impl<T: Send + 'static> Make<T> for GatherMake<T> {
-    type Down = EdgeOut<T>;
-
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> EdgeOut<T> {
-        let (out, consumer) = plan.edge(worker, plan.sink_worker());
-        self.lanes.borrow_mut().push(consumer);
-        out
-    }
-}
-
-/// Makes the end of a stream.
-pub(crate) struct SinkMake<S> {
-    sink: Option<S>,
-    name: OperatorName,
-    accountable: bool,
-}
-
-impl<S> SinkMake<S> {
-    pub(crate) fn new(sink: S, name: OperatorName, accountable: bool) -> Self {
-        Self { sink: Some(sink), name, accountable }
-    }
-}
-
-impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<S> {
-    type Down = SinkEnd<T, S>;
-
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
-        let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
-        sink.attach(plan.bell(worker));
-        SinkEnd::new(sink, self.name, plan.batch(), self.accountable)
+        let port = plan.new_port(Instances::Gathered);
+        self.up.assemble(ForwardMake { port, accountable: false }, plan);
+        FromPort::at(port).assemble(make, plan);
     }
 }

@@ -1,6 +1,7 @@
 use std::mem;
 
 use nacreous_channels::lanes::{Lanes, Poll};
+use nacreous_operators::Prepared;
 use nacreous_watermark::Valve;
 
 use super::{Ending, Next, Outlet, Progress, Task};
@@ -47,6 +48,10 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
             Poll::Ready(lane) => {
                 let edge = &mut self.lanes[lane];
                 let batch = edge.batch().expect("the lane was just seen to have a batch");
+                if self.outlet.down.prepare(batch.len()) == Prepared::Waiting {
+                    return Ok(Progress::None);
+                }
+                self.outlet.judge_by(self.valve.of(lane).max(batch.judged_by()));
                 let signal = batch.signal();
                 for record in batch.drain() {
                     self.outlet.down.record(record);

@@ -1,6 +1,6 @@
 use std::{num::NonZero, sync::Arc};
 
-use nacreous_operators::{Record, Step};
+use nacreous_operators::{Prepared, Record, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
 use super::{Ending, Next, Outlet, Progress, Task};
@@ -219,6 +219,9 @@ where
         if self.requests.stop.is_raised() {
             inlet.end();
             return Ok(Progress::Made);
+        }
+        if inlet.outlet.down.prepare(self.quantum) == Prepared::Waiting {
+            return Ok(Progress::None);
         }
         let before = inlet.records_in;
         inlet.allow(if self.watermark_every.is_some() {

@@ -32,7 +32,7 @@ fn a_graph_that_cannot_run_is_refused_and_says_where() {
     let error = graph.start(options).expect_err("the stream ends nowhere").to_string();
     drop(loose);
     let place = format!("{}:{line}:", file!());
-    assert!(error.contains("`iter`") && error.contains(&place), "{error} should name {place}");
+    assert!(error.contains("`event_time`") && error.contains(&place), "{error} should name {place}");
 
     // A side output is in use, but the operator that feeds it leads nowhere itself.
     let graph = Graph::new();

@@ -1,0 +1,160 @@
+//! Where a stream parts: into a main one and a side output, or into copies.
+
+use nacreous_operators::{Keyed, Prepared, Record, Step, WindowResult, Windowed};
+use nacreous_watermark::Watermark;
+
+use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both};
+use crate::meter::Counts;
+
+/// What an operator with two outputs emits: each value goes to one of them.
+pub trait Fork {
+    /// What goes on.
+    type Main;
+    /// What goes to the side.
+    type Side;
+
+    /// Whether the side output holds late records. They are behind the watermark already, so it promises nothing
+    /// about those to come, and is not passed on; windows over them would otherwise depend on how fast each instance
+    /// is. The end is.
+    const SIDE_IS_LATE: bool = false;
+
+    /// `Ok` if it goes on, `Err` if to the side.
+    fn part(self) -> Result<Self::Main, Self::Side>;
+}
+
+impl<K, T, R> Fork for Windowed<K, T, R> {
+    type Main = WindowResult<K, R>;
+    type Side = Keyed<K, T>;
+
+    const SIDE_IS_LATE: bool = true;
+
+    #[inline]
+    fn part(self) -> Result<WindowResult<K, R>, Keyed<K, T>> {
+        match self {
+            Self::Result(result) => Ok(result),
+            Self::Late(late) => Err(late),
+        }
+    }
+}
+
+/// Sends some records onwards and the others out by a side output.
+pub(crate) struct SideFork<D, S> {
+    pub(crate) main: D,
+    /// `None` if nobody takes them; they are still counted.
+    pub(crate) side: Option<EdgeOut<S>>,
+}
+
+impl<F, D> Downstream<F> for SideFork<D, F::Side>
+where
+    F: Fork<Side: Send>,
+    D: Downstream<F::Main>,
+{
+    #[inline]
+    fn record(&mut self, record: Record<F>) {
+        let time = record.time;
+        match (record.value.part(), &mut self.side) {
+            (Ok(value), _) => self.main.record(Record { time, value }),
+            (Err(value), Some(side)) => side.record(Record { time, value }),
+            (Err(_), None) => {}
+        }
+    }
+
+    fn watermark(&mut self, watermark: Watermark) -> Step {
+        if self.main.watermark(watermark) == Step::More {
+            return Step::More;
+        }
+        match &mut self.side {
+            Some(side) if watermark.is_end() || !F::SIDE_IS_LATE => side.watermark(watermark),
+            _ => Step::Done,
+        }
+    }
+
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.main.judge_by(watermark);
+        if let Some(side) = &mut self.side
+            && !F::SIDE_IS_LATE
+        {
+            side.judge_by(watermark);
+        }
+    }
+
+    #[inline]
+    fn prepare(&mut self, records: usize) -> Prepared {
+        self.main.prepare(records)
+    }
+
+    fn break_off(&mut self) -> Step {
+        self.main.break_off()
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.main.has_room() && self.side.as_ref().is_none_or(EdgeOut::has_room)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.main.is_wanted()
+    }
+
+    #[inline]
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        let side = self.side.as_mut().map_or(Ok(Flushed::Clear), |side| side.flush(extent));
+        both(self.main.flush(extent), side)
+    }
+
+    fn count(&self, counts: &mut Counts) {
+        self.main.count(counts);
+    }
+}
+
+/// Sends each record out by several edges, a clone to each.
+pub(crate) struct Copies<T> {
+    outs: Vec<EdgeOut<T>>,
+    /// Records copied, if the job keeps accounts of them: of each, all copies but one were added.
+    copied: Option<u64>,
+}
+
+impl<T> Copies<T> {
+    /// At least one edge.
+    pub(crate) fn new(outs: Vec<EdgeOut<T>>, accountable: bool) -> Self {
+        assert!(!outs.is_empty(), "copies need somewhere to go");
+        Self { outs, copied: accountable.then_some(0) }
+    }
+}
+
+impl<T: Clone + Send> Downstream<T> for Copies<T> {
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.copied = self.copied.map(|copied| copied + 1);
+        let Some((last, others)) = self.outs.split_last_mut() else { return };
+        others.iter_mut().for_each(|out| out.record(record.clone()));
+        last.record(record);
+    }
+
+    fn watermark(&mut self, watermark: Watermark) -> Step {
+        // An edge is done with a watermark at once.
+        self.outs.iter_mut().for_each(|out| _ = out.watermark(watermark));
+        Step::Done
+    }
+
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.outs.iter().all(EdgeOut::has_room)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.outs.iter().any(EdgeOut::is_wanted)
+    }
+
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        self.outs.iter_mut().fold(Ok(Flushed::Clear), |all, out| both(all, out.flush(extent)))
+    }
+
+    fn count(&self, counts: &mut Counts) {
+        counts.tally.added += self.copied.unwrap_or(0) * (self.outs.len() as u64 - 1);
+    }
+}

@@ -1,0 +1,80 @@
+//! What a stretch of a stream may end in: edges into ports, one way or another, or a sink.
+
+use std::{hash::Hash, marker::PhantomData};
+
+use nacreous_operators::Keyed;
+
+use super::{Assembly, Make, PortId};
+use crate::{
+    downstream::{Copies, EdgeOut, Route, SinkEnd},
+    operator_name::OperatorId,
+    sink::Sink,
+};
+
+/// Leads into a port: from each instance to that on the same worker, or from all to one.
+pub(crate) struct ForwardMake {
+    pub(crate) port: PortId,
+    /// Whether the job keeps accounts of what gets here, and not any further.
+    pub(crate) accountable: bool,
+}
+
+impl<T: Send + 'static> Make<T> for ForwardMake {
+    type Down = EdgeOut<T>;
+
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> EdgeOut<T> {
+        let out = plan.edge_into(self.port, worker).expect("a stream that others are led to ends in a sink");
+        if self.accountable { out.accountable() } else { out }
+    }
+}
+
+/// Leads into a port by key: from each instance to all.
+pub(crate) struct RouteMake {
+    pub(crate) port: PortId,
+}
+
+impl<K: Hash + Send + 'static, T: Send + 'static> Make<Keyed<K, T>> for RouteMake {
+    type Down = Route<K, T>;
+
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Route<K, T> {
+        Route::new(plan.edges_into(self.port, worker))
+    }
+}
+
+/// Leads into several ports, a clone of each record into each.
+pub(crate) struct CopiesMake {
+    pub(crate) ports: Vec<PortId>,
+    pub(crate) accountable: bool,
+}
+
+impl<T: Clone + Send + 'static> Make<T> for CopiesMake {
+    type Down = Copies<T>;
+
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Copies<T> {
+        let outs = self.ports.iter().filter_map(|port| plan.edge_into(*port, worker)).collect();
+        Copies::new(outs, self.accountable)
+    }
+}
+
+/// Makes the end of a stream.
+pub(crate) struct SinkMake<T, S> {
+    sink: Option<S>,
+    operator: OperatorId,
+    accountable: bool,
+    records: PhantomData<fn(T)>,
+}
+
+impl<T, S> SinkMake<T, S> {
+    pub(crate) fn new(sink: S, operator: OperatorId, accountable: bool) -> Self {
+        Self { sink: Some(sink), operator, accountable, records: PhantomData }
+    }
+}
+
+impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<T, S> {
+    type Down = SinkEnd<T, S>;
+
+    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
+        let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
+        sink.attach(plan.bell(worker));
+        SinkEnd::new(sink, plan.name_of(self.operator), plan.batch(), self.accountable)
+    }
+}

@@ -1,0 +1,125 @@
+use std::{cell::RefCell, rc::Rc};
+
+use nacreous_operators::{Keyed, Operator};
+
+use crate::{
+    downstream::Fork,
+    graph::{Parts, Port, Role, Root},
+    operator_name::{OperatorId, OperatorName},
+    plan::{Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, Stage, Then, Upstream},
+};
+
+pub(crate) type Shared = Rc<RefCell<Parts>>;
+
+/// What all streams carry along.
+pub(crate) struct Carried<U> {
+    pub(crate) up: U,
+    pub(crate) graph: Shared,
+    pub(crate) root: Root,
+    /// Where the instances run that produce it.
+    pub(crate) instances: Instances,
+    /// The operator that it comes from.
+    pub(crate) last: OperatorId,
+    /// Whether the records are a source's own, and not results made of them: the job keeps accounts of those.
+    pub(crate) accountable: bool,
+    /// The port that it begins at, if there is no operator on it yet.
+    fresh: Option<PortId>,
+}
+
+impl<T: Send + 'static> Carried<FromPort<T>> {
+    /// The stream that begins at a port.
+    pub(crate) fn at_port(graph: &Shared, port: PortId, accountable: bool) -> Self {
+        let Port { owner, instances, .. } = *graph.borrow_mut().port(port);
+        Self {
+            up: FromPort::at(port),
+            graph: Rc::clone(graph),
+            root: Root::Port(port),
+            instances,
+            last: owner,
+            accountable,
+            fresh: Some(port),
+        }
+    }
+}
+
+impl<U: Upstream> Carried<U> {
+    /// The stream of a source.
+    pub(crate) fn at_source(up: U, graph: Shared, root: Root, last: OperatorId) -> Self {
+        Self { up, graph, root, instances: Instances::AtSources, last, accountable: true, fresh: None }
+    }
+
+    /// A new operator on this stream.
+    pub(crate) fn add_operator(&self, name: OperatorName) -> OperatorId {
+        self.graph.borrow_mut().add_operator(name, self.root)
+    }
+
+    /// A new place for a stream to begin that an operator on this one leads to.
+    pub(crate) fn add_port(&self, owner: OperatorId, instances: Instances, role: Role) -> PortId {
+        self.graph.borrow_mut().add_port(Port { owner, root: self.root, instances, role })
+    }
+
+    /// The stream with an operator on it.
+    pub(crate) fn then<O>(self, operator: O, name: OperatorName) -> Carried<Then<U, O>>
+    where
+        O: Operator<U::Out, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let id = self.add_operator(name);
+        let accountable = self.accountable;
+        let mut carried = self.extend(|up| Then { up, stage: Stage { operator, id, accountable } });
+        carried.last = id;
+        carried
+    }
+
+    /// Sends what its last operator puts to the side into a port of its own.
+    pub(crate) fn fork(self, role: Role) -> (Carried<Forked<U>>, PortId)
+    where
+        U::Out: Fork<Main: Send + 'static, Side: Send + 'static>,
+    {
+        let side = self.add_port(self.last, self.instances, role);
+        (self.extend(|up| Forked { up, side }), side)
+    }
+
+    /// Spreads the stream over the keyed workers.
+    pub(crate) fn exchange<K, T>(self) -> Carried<Exchange<U>>
+    where
+        U: Upstream<Out = Keyed<K, T>>,
+        K: std::hash::Hash + Send + 'static,
+        T: Send + 'static,
+    {
+        let from = self.instances;
+        Carried { instances: Instances::Keyed, ..self.extend(|up| Exchange { up, from }) }
+    }
+
+    /// Brings the instances of the stream together in one place.
+    pub(crate) fn gather(mut self) -> Carried<Gather<U>> {
+        if self.instances == Instances::Keyed
+            && let Some(port) = self.fresh
+        {
+            // It can begin there at once.
+            self.graph.borrow_mut().port(port).instances = Instances::Gathered;
+            self.instances = Instances::Gathered;
+        }
+        let from = self.instances;
+        let instances = if from == Instances::Keyed { Instances::Gathered } else { from };
+        Carried { instances, ..self.extend(|up| Gather { up, from }) }
+    }
+
+    /// Ends the stream in a port: in one place, unless its instances are where the port's are.
+    pub(crate) fn gather_into(self, port: PortId, accountable: bool) {
+        // What leaves the accounts here has arrived.
+        let arrives = self.accountable && !accountable;
+        self.end(ForwardMake { port, accountable: arrives });
+    }
+
+    /// Ends the stream.
+    pub(crate) fn end(self, make: impl Make<U::Out>) {
+        let Self { up, graph, root, .. } = self;
+        graph.borrow_mut().end(root, move |plan| up.assemble(make, plan));
+    }
+
+    /// The same, with something more upstream.
+    fn extend<V>(self, with: impl FnOnce(U) -> V) -> Carried<V> {
+        let Self { up, graph, root, instances, last, accountable, .. } = self;
+        Carried { up: with(up), graph, root, instances, last, accountable, fresh: None }
+    }
+}

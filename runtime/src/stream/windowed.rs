@@ -1,0 +1,57 @@
+use std::{hash::Hash, marker::PhantomData};
+
+use nacreous_operators::{Aggregate, KeyLimits, Keyed, Sliding, WindowFold, WindowResult};
+
+use super::{Stream, carried::Carried};
+use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
+
+/// A keyed stream cut into windows.
+#[must_use = "a stream does nothing until it ends in a sink"]
+pub struct WindowedStream<K, T, U> {
+    carried: Carried<U>,
+    limits: KeyLimits,
+    windows: Sliding,
+    records: PhantomData<fn() -> (K, T)>,
+}
+
+impl<K, T, U> WindowedStream<K, T, U> {
+    pub(super) fn new(carried: Carried<U>, limits: KeyLimits, windows: Sliding) -> Self {
+        Self { carried, limits, windows, records: PhantomData }
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// Aggregates the records of each key in each window: the stream of results, and that of late records.
+    ///
+    /// A result leaves when the watermark passes the end of its window, one for each key with records in
+    /// it. A record that finds all its windows closed is late. Late records are counted in the job's
+    /// report whether or not the second stream is used.
+    ///
+    /// The stream of late records has no watermark before its end, since they are behind any: windows over
+    /// it, and `order_by`, bring their results when the job ends.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn aggregate<A>(
+        self,
+        aggregate: A,
+    ) -> (
+        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
+        Stream<Keyed<K, T>>,
+    )
+    where
+        A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let name = OperatorName::here("aggregate");
+        let operator = WindowFold::new(self.windows, aggregate);
+        let mut carried = self.carried.exchange().then(operator, name);
+        carried.accountable = false;
+        let graph = carried.graph.clone();
+        let (carried, late) = carried.fork(Role::Side);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+    }
+}
