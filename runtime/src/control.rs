@@ -1,36 +1,61 @@
-//! The control plane: a thread for each job that starts its workers, watches them, and clears up after them.
+//! The control plane: a thread for each job that starts its workers, provides them with memory, watches them, and
+//! clears up after them.
+
+mod blockage;
+mod stalls;
 
 use std::{
     mem,
-    sync::{Arc, Mutex, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
 use nacreous_channels::{
-    idle::Waker,
-    published::{Flag, Published},
+    idle::{Idle, Parker, Strategy, Waker},
+    published::Flag,
 };
 
+use self::stalls::StallDetector;
 use crate::{
-    job::{Failure, JobError, JobHandle, JobReport, JobStatus},
-    meter::{Counts, Meter},
+    downstream::SLOTS,
+    job::{Failure, Job, JobError},
+    lifecycle::{JobStatus, Lifecycle},
+    meter::Counts,
     placement::Placement,
-    plan::Plan,
+    plan::{Plan, PlannedWorker},
+    provisions::Provide,
+    report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport},
+    survey::{EdgeId, Layout},
     worker::{self, Deployment},
 };
 
 /// What the control thread reacts to.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The user wants the job to stop in good order.
-    Stop,
+    /// The user wants the job to stop in good order, by then.
+    Stop(Option<Instant>),
     /// The user wants the job gone.
     Cancel,
     /// Something went wrong in a worker, which goes on with its other tasks.
     Failed(Failure),
     /// A worker has ended.
     Exited,
+}
+
+/// Where events are left for the control thread of a job.
+#[derive(Debug, Clone)]
+pub(crate) struct Mailbox {
+    events: mpsc::Sender<Event>,
+    control: Waker,
+}
+
+impl Mailbox {
+    /// Has the control thread react, if it still does: a job that has ended has nothing left to react with.
+    pub(crate) fn post(&self, event: Event) {
+        let _ = self.events.send(event);
+        self.control.wake();
+    }
 }
 
 /// What a job's threads have been asked to do. Any of it holds from when it is asked until the job's end.
@@ -48,113 +73,214 @@ pub(crate) struct Requests {
 #[derive(Debug)]
 pub(crate) struct Watch {
     pub(crate) requests: Arc<Requests>,
-    status: Published,
-    meters: Vec<Arc<Meter>>,
+    pub(crate) began: Instant,
+    lifecycle: Lifecycle,
+    layout: Layout,
+    /// What only the control thread writes, and those who ask for a report read.
+    seen: Mutex<Seen>,
 }
 
-/// Every status, in the order of the numbers they are published as.
-const STATUSES: [JobStatus; 6] = [
-    JobStatus::Deploying,
-    JobStatus::Running,
-    JobStatus::Draining,
-    JobStatus::Finished,
-    JobStatus::Cancelled,
-    JobStatus::Failed,
-];
+/// What the control thread has noticed.
+#[derive(Debug, Default)]
+struct Seen {
+    /// When the last data thread ended.
+    ended: Option<Duration>,
+    cores: Vec<Option<usize>>,
+    stalls: Vec<Stall>,
+    /// The steps of each task and where its watermark stood, when it was last looked at.
+    sampled: Vec<blockage::Sample>,
+}
+
+/// Nanoseconds; 584 years at the most.
+pub(crate) fn nanos(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
+}
 
 impl Watch {
-    fn new(requests: Arc<Requests>, meters: Vec<Arc<Meter>>) -> Self {
-        Self { requests, status: Published::new(JobStatus::Deploying as u64), meters }
-    }
-
     pub(crate) fn status(&self) -> JobStatus {
-        let published = self.status.get();
-        let found = STATUSES.into_iter().find(|status| *status as u64 == published);
-        found.expect("only statuses are published")
-    }
-
-    fn enter(&self, status: JobStatus) {
-        self.status.set(status as u64);
+        self.lifecycle.status()
     }
 
     /// The sum of what all tasks have published.
     pub(crate) fn counts(&self) -> Counts {
         let mut counts = Counts::default();
-        self.meters.iter().for_each(|meter| counts += meter.sample());
+        self.layout.tasks.iter().for_each(|task| counts += task.meter.counts());
         counts
+    }
+
+    pub(crate) fn report(&self) -> JobReport {
+        let seen = self.seen();
+        let elapsed = seen.ended.unwrap_or_else(|| self.began.elapsed());
+        let Counts { records_in, rejected, tally } = self.counts();
+        JobReport {
+            records_in,
+            records_added: tally.added,
+            records_on_time: tally.on_time,
+            records_late: tally.late,
+            records_rejected: rejected + tally.rejected,
+            records_filtered: tally.filtered,
+            results: tally.results,
+            missed_windows: tally.missed_windows,
+            elapsed,
+            workers: self.worker_reports(&seen, nanos(elapsed)),
+            tasks: self.task_reports(nanos(elapsed)),
+            edges: self.edge_reports(),
+            stalls: seen.stalls.clone(),
+        }
+    }
+
+    /// What keeps the job from going on at full speed at the moment.
+    pub(crate) fn blockages(&self) -> Vec<Blockage> {
+        let seen = self.seen();
+        blockage::find(&self.layout, &seen.sampled, &seen.stalls)
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Seen> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn worker_reports(&self, seen: &Seen, now_ns: u64) -> Vec<WorkerReport> {
+        let report = |(number, site): (usize, &crate::survey::WorkerSite)| WorkerReport {
+            core: seen.cores.get(number).copied().flatten(),
+            idle: Duration::from_nanos(site.meter.idle_ns(now_ns)),
+        };
+        self.layout.workers.iter().enumerate().map(report).collect()
+    }
+
+    fn task_reports(&self, now_ns: u64) -> Vec<TaskReport> {
+        let traffic = |edge: &EdgeId| &self.layout.edges[edge.0].meter;
+        let tasks = self.layout.tasks.iter().map(|site| {
+            let Counts { records_in, rejected, tally } = site.meter.counts();
+            let inputs = || site.survey.inputs.iter().map(traffic);
+            let outputs = || site.survey.outputs.iter().map(|(edge, _)| traffic(edge));
+            TaskReport {
+                operators: site.survey.operators.clone(),
+                worker: site.worker,
+                records_in: records_in + inputs().map(|edge| edge.received().records()).sum::<u64>(),
+                batches_in: inputs().map(|edge| edge.received().batches()).sum(),
+                records_out: outputs().map(|edge| edge.sent().records()).sum(),
+                batches_out: outputs().map(|edge| edge.sent().batches()).sum(),
+                records_late: tally.late,
+                records_rejected: rejected + tally.rejected,
+                results: tally.results,
+                blocked: Duration::from_nanos(site.meter.blocked_ns(now_ns)),
+                watermark: site.meter.standing().watermark,
+                finished: site.meter.is_finished(),
+            }
+        });
+        tasks.collect()
+    }
+
+    fn edge_reports(&self) -> Vec<EdgeReport> {
+        let reports = self.layout.edges.iter().enumerate().filter_map(|(number, site)| {
+            let (_, from) = self.layout.writer_of(EdgeId(number))?;
+            let (_, to) = self.layout.reader_of(EdgeId(number))?;
+            let occupancy = usize::try_from(site.meter.occupancy()).unwrap_or(usize::MAX).min(SLOTS);
+            Some(EdgeReport {
+                from,
+                to,
+                records_in: site.meter.sent().records(),
+                batches_in: site.meter.sent().batches(),
+                records_out: site.meter.received().records(),
+                batches_out: site.meter.received().batches(),
+                occupancy,
+                capacity: SLOTS,
+            })
+        });
+        reports.collect()
     }
 }
 
 /// Starts a job: hands the plan to a control thread of its own.
-pub(crate) fn start(plan: Plan) -> Result<JobHandle, Failure> {
+pub(crate) fn start(mut plan: Plan, stall_limit: Duration) -> Result<Arc<Job>, Failure> {
     let (events, inbox) = mpsc::channel();
-    let (ended, running) = mpsc::channel();
-    let meters = plan
-        .workers
-        .iter()
-        .flat_map(|worker| &worker.tasks)
-        .map(|planned| Arc::clone(&planned.meter))
-        .collect();
-    let watch = Arc::new(Watch::new(Arc::clone(&plan.requests), meters));
-    let job = plan.job;
-    let name = format!("nl{job}-control");
+    let mailbox = Mailbox { events, control: plan.control.waker() };
+    let watch = Arc::new(Watch {
+        requests: Arc::clone(&plan.requests),
+        began: Instant::now(),
+        lifecycle: Lifecycle::new(),
+        layout: mem::take(&mut plan.layout),
+        seen: Mutex::default(),
+    });
+    let job = Arc::new(Job::new(plan.job, mailbox.clone(), Arc::clone(&watch)));
+    let name = format!("nl{}-control", plan.job);
     let spawned = thread::Builder::new().name(name.clone()).spawn({
-        let (events, watch) = (events.clone(), Arc::clone(&watch));
+        let job = Arc::clone(&job);
         move || {
-            let _disconnect_when_done = ended;
-            let wakers = plan.workers.iter().map(|worker| worker.parker.waker()).collect();
-            Control { watch, failure: None, threads: Vec::new(), wakers }.run(plan, &events, &inbox)
+            let control = Control::new(&mut plan, watch, stall_limit);
+            job.conclude(control.run(plan, &mailbox, &inbox));
         }
     });
-    let control = spawned.map_err(|error| Failure::Thread { thread: name, error })?;
-    Ok(JobHandle { job, events, watch, control: Some(control), running: Mutex::new(running) })
+    job.is_controlled_by(spawned.map_err(|error| Failure::Thread { thread: name, error })?);
+    Ok(job)
 }
 
 /// The control thread's own view of its job.
 struct Control {
+    job: u64,
     watch: Arc<Watch>,
     /// The first thing that went wrong.
     failure: Option<Failure>,
     threads: Vec<JoinHandle<()>>,
     /// By worker.
     wakers: Vec<Waker>,
+    providers: Vec<Box<dyn Provide>>,
+    stalls: StallDetector,
+    /// When a job that is draining is to be cancelled.
+    drain_until: Option<Instant>,
 }
 
 impl Control {
+    fn new(plan: &mut Plan, watch: Arc<Watch>, stall_limit: Duration) -> Self {
+        Self {
+            job: plan.job,
+            watch,
+            failure: None,
+            threads: Vec::new(),
+            wakers: plan.workers.iter().map(|worker| worker.parker.waker()).collect(),
+            providers: mem::take(&mut plan.providers),
+            stalls: StallDetector::new(stall_limit),
+            drain_until: None,
+        }
+    }
+
     fn run(
         mut self,
         plan: Plan,
-        events: &mpsc::Sender<Event>,
+        mailbox: &Mailbox,
         inbox: &mpsc::Receiver<Event>,
     ) -> Result<JobReport, JobError> {
-        let started = Instant::now();
-        let placement = Placement::of(plan.workers.len());
-        self.deploy(plan, &placement, events);
-        self.watch.enter(JobStatus::Running);
-        self.attend(inbox);
+        self.watch.lifecycle.enter(JobStatus::Deploying);
+        let Plan { workers, control, .. } = plan;
+        let placement = Placement::of(workers.len());
+        placement.settle_control();
+        self.watch.seen().cores =
+            (0..workers.len()).map(|worker| placement.core(worker).map(|core| core.id)).collect();
+        self.deploy(workers, &placement, mailbox);
+        self.watch.lifecycle.enter(JobStatus::Running);
+        self.attend(control, inbox);
         self.tear_down();
         drop(placement);
-        self.conclude(started.elapsed())
+        self.conclude()
     }
 
     /// Starts a thread for each worker.
-    fn deploy(&mut self, plan: Plan, placement: &Placement, events: &mpsc::Sender<Event>) {
-        for (index, worker) in plan.workers.into_iter().enumerate() {
-            let thread = format!("nl{}-w{index}", plan.job);
+    fn deploy(&mut self, workers: Vec<PlannedWorker>, placement: &Placement, mailbox: &Mailbox) {
+        for (index, worker) in workers.into_iter().enumerate() {
+            let thread = format!("nl{}-w{index}", self.job);
             let deployment = Deployment {
-                job: plan.job,
+                job: self.job,
                 worker,
                 thread: thread.clone(),
                 core: placement.core(index),
                 watch: Arc::clone(&self.watch),
-                events: events.clone(),
+                mailbox: mailbox.clone(),
             };
             match thread::Builder::new().name(thread.clone()).spawn(move || worker::run(deployment)) {
                 Ok(handle) => self.threads.push(handle),
                 Err(error) => {
                     self.fail(Failure::Thread { thread, error });
-                    self.watch.requests.cancel.raise();
-                    self.wake_all();
+                    self.cancel();
                     break;
                 }
             }
@@ -162,20 +288,64 @@ impl Control {
     }
 
     /// Reacts to what happens until all workers have ended.
-    fn attend(&mut self, inbox: &mpsc::Receiver<Event>) {
+    fn attend(&mut self, parker: Parker, inbox: &mpsc::Receiver<Event>) {
+        let mut idle = Idle::new(parker);
         let mut running = self.threads.len();
-        while running > 0 {
-            match inbox.recv().expect("this thread holds a sender of its own inbox until all have ended") {
-                Event::Stop => {
-                    self.watch.enter(JobStatus::Draining);
-                    self.watch.requests.stop.raise();
+        loop {
+            while let Ok(event) = inbox.try_recv() {
+                match event {
+                    Event::Stop(until) => self.drain(until),
+                    Event::Cancel => self.cancel(),
+                    Event::Failed(failure) => self.fail(failure),
+                    Event::Exited => running -= 1,
                 }
-                Event::Cancel => self.watch.requests.cancel.raise(),
-                Event::Failed(failure) => self.fail(failure),
-                Event::Exited => running -= 1,
+                idle.reset();
             }
-            self.wake_all();
+            if running == 0 {
+                return;
+            }
+            self.providers.iter_mut().for_each(|provider| provider.serve());
+            self.look_round();
+            idle.wait(Strategy { spins: 0, yields: 0, park: Some(self.nap()) });
         }
+    }
+
+    /// Does what is due by the clock.
+    fn look_round(&mut self) {
+        let now = Instant::now();
+        if self.drain_until.is_some_and(|until| until <= now) {
+            self.drain_until = None;
+            self.cancel();
+        }
+        if self.stalls.is_due(now) {
+            let mut seen = self.watch.seen();
+            self.stalls.look(now, &self.watch.layout, &mut seen.stalls);
+            blockage::sample(&self.watch.layout, &mut seen.sampled);
+        }
+    }
+
+    /// How long nothing needs to be looked at.
+    fn nap(&self) -> Duration {
+        let look = self.stalls.next_look();
+        let wake = self.drain_until.map_or(look, |until| until.min(look));
+        wake.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
+    }
+
+    fn drain(&mut self, until: Option<Instant>) {
+        if self.watch.status() == JobStatus::Running {
+            self.watch.lifecycle.enter(JobStatus::Draining);
+        }
+        self.drain_until = match (self.drain_until, until) {
+            (Some(one), Some(other)) => Some(one.min(other)),
+            (one, other) => one.or(other),
+        };
+        self.watch.requests.stop.raise();
+        self.wake_all();
+    }
+
+    fn cancel(&mut self) {
+        self.watch.requests.cancel.raise();
+        self.wake_all();
     }
 
     /// Has each worker look at what it is asked to do.
@@ -186,6 +356,7 @@ impl Control {
     fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
         self.watch.requests.fail.raise();
+        self.wake_all();
     }
 
     fn tear_down(&mut self) {
@@ -195,33 +366,20 @@ impl Control {
                 self.fail(Failure::Died { thread: thread_name, message: worker::message_of(panic) });
             }
         }
+        self.watch.seen().ended = Some(self.watch.began.elapsed());
     }
 
-    fn conclude(self, elapsed: Duration) -> Result<JobReport, JobError> {
-        let report = report(self.watch.counts(), elapsed);
+    fn conclude(self) -> Result<JobReport, JobError> {
+        let report = self.watch.report();
         let cancelled = self.watch.requests.cancel.is_raised();
-        let unbalanced = || imbalance(&report).filter(|_| !cancelled);
+        let unbalanced = || imbalance(&report).or_else(|| loss(&report)).filter(|_| !cancelled);
         let failure = self.failure.or_else(unbalanced);
-        self.watch.enter(match (&failure, cancelled) {
+        self.watch.lifecycle.enter(match (&failure, cancelled) {
             (Some(_), _) => JobStatus::Failed,
             (None, true) => JobStatus::Cancelled,
             (None, false) => JobStatus::Finished,
         });
-        failure.map_or(Ok(report), |failure| Err(JobError { failure, report: Box::new(report) }))
-    }
-}
-
-fn report(counts: Counts, elapsed: Duration) -> JobReport {
-    JobReport {
-        records_in: counts.records_in,
-        records_on_time: counts.tally.on_time,
-        records_late: counts.tally.late,
-        records_rejected: counts.rejected + counts.tally.rejected,
-        records_added: counts.tally.added,
-        records_filtered: counts.tally.filtered,
-        results: counts.tally.results,
-        missed_windows: counts.tally.missed_windows,
-        elapsed,
+        failure.map_or(Ok(report.clone()), |failure| Err(JobError { failure, report: Box::new(report) }))
     }
 }
 
@@ -234,18 +392,12 @@ fn imbalance(report: &JobReport) -> Option<Failure> {
     (records != accounted).then_some(Failure::Unbalanced { records, accounted })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_record_missing_or_counted_twice_is_noticed() {
-        let mut counts = Counts { records_in: 10, rejected: 1, ..Counts::default() };
-        (counts.tally.on_time, counts.tally.late, counts.tally.filtered) = (5, 3, 1);
-        assert!(imbalance(&report(counts, Duration::ZERO)).is_none());
-        for records_in in [9, 11] {
-            let report = report(Counts { records_in, ..counts }, Duration::ZERO);
-            assert!(matches!(imbalance(&report), Some(Failure::Unbalanced { accounted: 10, .. })));
-        }
-    }
+/// The failure to say so if an edge did not hand on every record that it was given.
+fn loss(report: &JobReport) -> Option<Failure> {
+    let edge = report.edges.iter().find(|edge| edge.records_in != edge.records_out)?;
+    let EdgeReport { from, to, records_in: given, records_out: taken, .. } = *edge;
+    Some(Failure::Lost { from, to, given, taken })
 }
+
+#[cfg(test)]
+mod tests;

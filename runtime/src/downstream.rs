@@ -19,6 +19,7 @@ use crate::{
     job::Failure,
     meter::Counts,
     operator_name::{Blame, OperatorName},
+    survey::Survey,
 };
 
 /// The rest of a task, from some point on.
@@ -55,6 +56,9 @@ pub trait Downstream<T>: Send {
 
     /// Adds what became of records from here on.
     fn count(&self, counts: &mut Counts);
+
+    /// Adds what there is from here on.
+    fn survey(&self, survey: &mut Survey);
 }
 
 /// How much to hand on.
@@ -183,6 +187,11 @@ where
             counts.tally.results += tally.results;
         }
         self.down.count(counts);
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.operator(self.name);
+        self.down.survey(survey);
     }
 }
 

@@ -9,9 +9,10 @@ use std::{
 
 use crate::{
     control,
-    job::{Failure, JobError, JobHandle, JobOptions, JobReport},
+    job::{Failure, JobError, JobHandle, JobOptions},
     operator_name::{OperatorId, OperatorName},
     plan::{Assembly, EDGE_BYTES_MAX, FromPort, Instances, PortId, WatermarkNeeds},
+    report::JobReport,
     source::{IterSource, Source},
     stream::{SourceStream, Stream},
 };
@@ -178,7 +179,8 @@ impl Graph {
             (pipeline.assemble)(&mut assembly);
         }
         let plan = assembly.finish().map_err(|bytes| GraphError::Memory { bytes })?;
-        control::start(plan).map_err(GraphError::Start)
+        let job = control::start(plan, options.stall_limit).map_err(GraphError::Start)?;
+        Ok(JobHandle { job })
     }
 
     /// Runs the graph as a job and waits for it to end.

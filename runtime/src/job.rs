@@ -1,18 +1,20 @@
-//! A running job, from the user's side: its handle, its report, its errors.
+//! A running job, from the user's side: its options, its handle, its errors.
 
 use std::{
-    error, fmt, io,
-    sync::{Arc, Mutex, PoisonError, mpsc},
+    error, fmt, io, mem,
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use nacreous_operators::Fault;
 
 use crate::{
-    control::{Event, Watch},
+    control::{Event, Mailbox, Watch},
     graph::GraphError,
+    lifecycle::JobStatus,
     operator_name::OperatorName,
+    report::{Blockage, JobReport},
     worker,
 };
 
@@ -26,11 +28,16 @@ pub struct JobOptions {
     /// more, sources have a thread of their own and the others share the keys among them. 1 to [`WORKERS_MAX`](Self::WORKERS_MAX).
     pub workers: usize,
     /// How many records move through an edge together under load, and how many a source reads a step.
-    /// Each edge has memory for ten batches, and there is one from each worker to each other. 1 to [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
+    /// An edge has memory for 66 batches, and an exchange has one from each worker to each other. 1 to
+    /// [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
     pub batch: usize,
+    /// An operator that holds its thread for longer than this is reported as a [`Stall`](crate::Stall).
+    pub stall_limit: Duration,
 }
 
 impl JobOptions {
+    /// One worker, batches of 512; a stall is anything over a second.
+    pub const DEFAULT: Self = Self { workers: 1, batch: 512, stall_limit: Duration::from_secs(1) };
     /// The most data threads a job may have.
     pub const WORKERS_MAX: usize = 256;
     /// The most records a batch may hold.
@@ -52,60 +59,9 @@ impl JobOptions {
 }
 
 impl Default for JobOptions {
-    /// One worker, batches of 512.
+    /// [`DEFAULT`](Self::DEFAULT).
     fn default() -> Self {
-        Self { workers: 1, batch: 512 }
-    }
-}
-
-/// Where a job is in its life.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum JobStatus {
-    /// Its threads are being started.
-    Deploying,
-    /// Data flows.
-    Running,
-    /// It was asked to stop: sources read no more, what was read is being worked off.
-    Draining,
-    /// It worked off all its input.
-    Finished,
-    /// It was cancelled.
-    Cancelled,
-    /// It failed.
-    Failed,
-}
-
-/// What became of a job's records.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct JobReport {
-    /// Records that sources read, rejected ones included.
-    pub records_in: u64,
-    /// Records made beyond one for each that came in: the copies of `broadcast`, and what `flat_map` makes of one.
-    pub records_added: u64,
-    /// Records that were added to a window, or reached a sink where there is no window.
-    pub records_on_time: u64,
-    /// Records that found all their windows closed.
-    pub records_late: u64,
-    /// Records that a source could not make sense of.
-    pub records_rejected: u64,
-    /// Records that a filter took out.
-    pub records_filtered: u64,
-    /// Results that windows emitted.
-    pub results: u64,
-    /// (record, window) pairs lost because the window was closed already, whether the record was late for
-    /// all of its windows or only for some.
-    pub missed_windows: u64,
-    /// From the start of the first data thread to the end of the last.
-    pub elapsed: Duration,
-}
-
-impl JobReport {
-    /// Records read per second of the job's life.
-    #[expect(clippy::cast_precision_loss, reason = "a rate is rounded by nature")]
-    pub fn records_per_s(&self) -> f64 {
-        self.records_in as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+        Self::DEFAULT
     }
 }
 
@@ -163,6 +119,18 @@ pub enum Failure {
         /// Records on time, late, rejected and filtered, together.
         accounted: u64,
     },
+    /// An edge did not hand on what it was given. This is a bug in the runtime.
+    #[error("the edge from {from} to {to} was given {given} records and handed on {taken}, which is a bug")]
+    Lost {
+        /// The operator that it leads away from.
+        from: OperatorName,
+        /// The operator that it leads to.
+        to: OperatorName,
+        /// Records that went in.
+        given: u64,
+        /// Records that came out.
+        taken: u64,
+    },
     /// Something panicked outside of any operator's work: a value of the user's while it was dropped, or the
     /// runtime itself.
     #[error("data thread {thread} panicked outside of any operator: {message}")]
@@ -191,17 +159,89 @@ impl fmt::Display for JobError {
 
 impl error::Error for JobError {}
 
+/// What a job's handles and its control thread share.
+#[derive(Debug)]
+pub(crate) struct Job {
+    pub(crate) number: u64,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) watch: Arc<Watch>,
+    /// Until somebody has joined it.
+    control: Mutex<Option<JoinHandle<()>>>,
+    outcome: Mutex<Outcome>,
+    ended: Condvar,
+}
+
+/// How a job ended.
+#[derive(Debug)]
+enum Outcome {
+    /// It has not.
+    Open,
+    /// Nobody has asked yet.
+    Known(Result<JobReport, JobError>),
+    /// It was asked for, and is given out once.
+    Given,
+}
+
+impl Job {
+    pub(crate) fn new(number: u64, mailbox: Mailbox, watch: Arc<Watch>) -> Self {
+        Self {
+            number,
+            mailbox,
+            watch,
+            control: Mutex::default(),
+            outcome: Mutex::new(Outcome::Open),
+            ended: Condvar::new(),
+        }
+    }
+
+    /// Says which thread controls it.
+    pub(crate) fn is_controlled_by(&self, thread: JoinHandle<()>) {
+        *lock(&self.control) = Some(thread);
+    }
+
+    /// Makes known how the job ended: what the control thread does last.
+    pub(crate) fn conclude(&self, outcome: Result<JobReport, JobError>) {
+        *lock(&self.outcome) = Outcome::Known(outcome);
+        self.ended.notify_all();
+    }
+
+    /// Waits until it has ended, at most for so long; whether it has.
+    fn wait_ended(&self, timeout: Duration) -> bool {
+        let open = |outcome: &mut Outcome| matches!(outcome, Outcome::Open);
+        let outcome = lock(&self.outcome);
+        let waited = self.ended.wait_timeout_while(outcome, timeout, open);
+        !waited.unwrap_or_else(PoisonError::into_inner).1.timed_out()
+    }
+
+    /// Waits until none of its threads is left.
+    pub(crate) fn join(&self) {
+        let control = lock(&self.control).take();
+        match control {
+            Some(control) => control.join().expect("the control thread does not panic"),
+            // Somebody else waits for the thread; the outcome is the last that it has to say.
+            None => drop(
+                self.ended
+                    .wait_while(lock(&self.outcome), |outcome| matches!(outcome, Outcome::Open))
+                    .unwrap_or_else(PoisonError::into_inner),
+            ),
+        }
+    }
+
+    pub(crate) fn cancel(&self) {
+        self.mailbox.post(Event::Cancel);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// A job that was started. Dropping it cancels the job and waits for its threads to end (unless it is one of
 /// those threads that drops it).
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the job; call wait()"]
 pub struct JobHandle {
-    pub(crate) job: u64,
-    pub(crate) events: mpsc::Sender<Event>,
-    pub(crate) watch: Arc<Watch>,
-    pub(crate) control: Option<JoinHandle<Result<JobReport, JobError>>>,
-    /// Disconnected when the control thread is done. Behind a lock only so that the handle can be shared.
-    pub(crate) running: Mutex<mpsc::Receiver<()>>,
+    pub(crate) job: Arc<Job>,
 }
 
 impl JobHandle {
@@ -212,47 +252,69 @@ impl JobHandle {
     ///
     /// # Panics
     /// If the control thread itself panicked, which is a bug.
-    pub fn wait(mut self) -> Result<JobReport, JobError> {
-        let control = self.control.take().expect("the control thread is joined once, here or on drop");
-        control.join().expect("the control thread does not panic")
+    pub fn wait(self) -> Result<JobReport, JobError> {
+        self.job.join();
+        match mem::replace(&mut *lock(&self.job.outcome), Outcome::Given) {
+            Outcome::Known(outcome) => outcome,
+            Outcome::Open | Outcome::Given => unreachable!("a job ends once, and there is one handle to ask"),
+        }
     }
 
     /// Waits for the job to end, but no longer than this; true if it has.
     pub fn wait_timeout(&self, timeout: Duration) -> bool {
-        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        running.recv_timeout(timeout) == Err(mpsc::RecvTimeoutError::Disconnected)
+        self.job.wait_ended(timeout)
     }
 
-    /// Asks the job to stop as if its input had ended: what was read is worked off, open windows fire.
-    pub fn stop(&self) {
-        // A job that has ended already has nobody to ask, and nothing to stop.
-        let _ = self.events.send(Event::Stop);
+    /// Asks the job to stop as if its input had ended: what was read is worked off, open windows fire. If that takes
+    /// longer than `deadline`, the job is cancelled. Returns at once.
+    pub fn stop(&self, deadline: Duration) {
+        // A deadline beyond what the clock can count is none.
+        self.job.mailbox.post(Event::Stop(Instant::now().checked_add(deadline)));
     }
 
     /// Asks the job to drop everything and end. Results that have reached their sink's task are still written.
     pub fn cancel(&self) {
-        let _ = self.events.send(Event::Cancel);
+        self.job.cancel();
+    }
+
+    /// The number of the job in this process, which its threads are named after.
+    pub fn number(&self) -> u64 {
+        self.job.number
     }
 
     /// Where the job is in its life.
     pub fn status(&self) -> JobStatus {
-        self.watch.status()
+        self.job.watch.status()
     }
 
     /// The number of records that sources have read so far.
     pub fn records_in(&self) -> u64 {
-        self.watch.counts().records_in
+        self.job.watch.counts().records_in
+    }
+
+    /// What the job has done so far.
+    ///
+    /// # Cost
+    /// Some loads for each task and edge. Data threads notice nothing of it.
+    pub fn report(&self) -> JobReport {
+        self.job.watch.report()
+    }
+
+    /// What keeps the job from going on at full speed at the moment: the edges that are full, the inputs that hold back
+    /// a watermark, the operators that hold their thread. Nothing, if all is well. Each can be shown as a line of text.
+    pub fn why_blocked(&self) -> Vec<Blockage> {
+        self.job.watch.blockages()
     }
 }
 
 impl Drop for JobHandle {
     fn drop(&mut self) {
-        if let Some(control) = self.control.take() {
-            self.cancel();
-            if !worker::is_one_of(self.job) {
-                // Nobody asked how it ended.
-                let _ = control.join();
-            }
+        if matches!(*lock(&self.job.outcome), Outcome::Given) {
+            return;
+        }
+        self.cancel();
+        if !worker::is_one_of(self.job.number) {
+            self.job.join();
         }
     }
 }

@@ -1,5 +1,7 @@
 //! The consuming ends of edges.
 
+use std::sync::Arc;
+
 use crossbeam_utils::CachePadded;
 use nacreous_channels::{
     lanes::Lane,
@@ -10,6 +12,8 @@ use nacreous_operators::Batch;
 use crate::{
     bell::Bell,
     downstream::{SLOTS, Slot},
+    meter::EdgeMeter,
+    survey::EdgeId,
 };
 
 /// The consuming end of an edge whose batches do not exist yet.
@@ -17,6 +21,8 @@ pub(crate) struct UnplacedEdge<T> {
     pub(crate) unplaced: UnplacedConsumer<Slot<T>>,
     /// How many records the batches hold.
     pub(crate) batch: usize,
+    pub(crate) id: EdgeId,
+    pub(crate) meter: Arc<EdgeMeter>,
     pub(crate) writer: Bell,
 }
 
@@ -28,7 +34,12 @@ impl<T> UnplacedEdge<T> {
             batch.touch();
             CachePadded::new(batch)
         };
-        let mut edge = EdgeIn { consumer: self.unplaced.place(new), released: 0, writer: self.writer };
+        let mut edge = EdgeIn {
+            consumer: self.unplaced.place(new),
+            released: 0,
+            meter: self.meter,
+            writer: self.writer,
+        };
         edge.call_writer();
         edge
     }
@@ -39,6 +50,7 @@ pub(crate) struct EdgeIn<T> {
     consumer: Consumer<Slot<T>>,
     /// Batches given back since whoever writes them was last called.
     released: usize,
+    meter: Arc<EdgeMeter>,
     /// Behind the consumer, so that it calls when the ring is closed.
     writer: Bell,
 }
@@ -53,9 +65,10 @@ impl<T> EdgeIn<T> {
         self.consumer.peek().map(|slot| &mut **slot)
     }
 
-    /// Gives the oldest batch back.
+    /// Gives the oldest batch back, from which so many records were taken.
     #[inline]
-    pub(crate) fn release(&mut self) {
+    pub(crate) fn release(&mut self, records: usize) {
+        self.meter.received().add_batch(records);
         self.consumer.release();
         self.released += 1;
         if self.released == ROOM_WORTH_A_CALL {
@@ -93,7 +106,11 @@ impl<T> Lane for EdgeIn<T> {
 
 #[cfg(test)]
 mod tests {
-    use std::{sync::mpsc, thread, time::Duration};
+    use std::{
+        sync::{Arc, mpsc},
+        thread,
+        time::Duration,
+    };
 
     use nacreous_channels::idle::{Idle, Parker, Strategy};
     use nacreous_operators::Record;
@@ -102,13 +119,15 @@ mod tests {
     use crate::{
         bell::Bell,
         downstream::{Downstream, Ends, Extent, Flushed, edge},
+        meter::EdgeMeter,
+        survey::EdgeId,
     };
 
     #[test]
     fn a_writer_that_sleeps_before_the_edge_is_placed_is_called_when_it_is() {
         let (writer, reader) = (Parker::new(), Parker::new());
         let ends = Ends { producer: Bell::new(writer.waker()), consumer: Bell::new(reader.waker()) };
-        let (mut out, unplaced) = edge(1, ends);
+        let (mut out, unplaced) = edge(1, ends, EdgeId(0), &Arc::new(EdgeMeter::new()));
         let (send_asleep, asleep) = mpsc::channel();
         let (send_done, done) = mpsc::channel();
         let writing = thread::spawn(move || {

@@ -42,17 +42,22 @@ mod downstream;
 mod graph;
 mod job;
 mod lane;
+mod lifecycle;
 mod meter;
 mod operator_name;
 mod placement;
 mod plan;
+mod provisions;
+mod report;
 mod stream;
+mod survey;
 mod task;
 mod worker;
 
 pub use bell::Bell;
 pub use graph::{Graph, GraphError, RunError};
-pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions, JobReport, JobStatus};
+pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions};
+pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     Aggregate, Count, Fault, Keyed, Record, Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError,
     WindowResult, count, stats, sum,
@@ -60,6 +65,7 @@ pub use nacreous_operators::{
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
 pub use plan::{FromPort, Upstream};
+pub use report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
 pub use sink::Collected;
 pub use stream::{Ended, KeyedStream, SourceStream, Stream, WindowedStream};
 

@@ -1,12 +1,14 @@
-//! What a task has done so far, published for the control plane to sample.
+//! What data threads say of themselves: plain cells, each written by one thread with relaxed stores and sampled by the
+//! control plane.
 
 use std::ops::AddAssign;
 
 use crossbeam_utils::CachePadded;
 use nacreous_channels::published::Published;
 use nacreous_operators::Tally;
+use nacreous_watermark::{Timestamp, Watermark};
 
-/// Counts of records, summed over operators or tasks.
+/// What became of the records that came through a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
     /// Records that sources have read, rejected ones included.
@@ -25,29 +27,261 @@ impl AddAssign for Counts {
     }
 }
 
-/// The counts of one task: written by its worker, sampled by anyone, on cache lines of its own.
+/// The cells of one task: written by its worker, on cache lines of their own.
 #[derive(Debug)]
-pub(crate) struct Meter(CachePadded<[Published; 9]>);
+pub(crate) struct TaskMeter {
+    counts: CachePadded<[Published; 9]>,
+    state: CachePadded<TaskCells>,
+}
 
-impl Meter {
+#[derive(Debug)]
+struct TaskCells {
+    watermark: Published,
+    held_by: Published,
+    blocked_ns: Published,
+    /// When it came to be blocked, in nanoseconds since the job began; zero if it is not.
+    blocked_since_ns: Published,
+    steps: Published,
+    finished: Published,
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Standing {
+    /// What it has passed on.
+    pub(crate) watermark: Watermark,
+    /// Which of its inputs has promised least.
+    pub(crate) held_by: usize,
+}
+
+impl TaskMeter {
     pub(crate) fn new() -> Self {
-        Self(CachePadded::new([0; 9].map(Published::new)))
+        let cell = || Published::new(0);
+        Self {
+            counts: CachePadded::new([0; 9].map(Published::new)),
+            state: CachePadded::new(TaskCells {
+                watermark: Published::new(Watermark::MIN.time().as_nanos().cast_unsigned()),
+                held_by: cell(),
+                blocked_ns: cell(),
+                blocked_since_ns: cell(),
+                steps: cell(),
+                finished: cell(),
+            }),
+        }
     }
 
-    pub(crate) fn publish(&self, counts: &Counts) {
+    pub(crate) fn publish(&self, counts: &Counts, standing: Standing) {
         let Counts { records_in, rejected, tally } = *counts;
         let Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results } = tally;
         let values = [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results];
-        self.0.iter().zip(values).for_each(|(cell, value)| cell.set(value));
+        self.counts.iter().zip(values).for_each(|(cell, value)| cell.set(value));
+        self.state.watermark.set(standing.watermark.time().as_nanos().cast_unsigned());
+        self.state.held_by.set(standing.held_by as u64);
+        self.state.steps.set(self.state.steps.get() + 1);
     }
 
-    pub(crate) fn sample(&self) -> Counts {
+    pub(crate) fn counts(&self) -> Counts {
         let [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results] =
-            self.0.each_ref().map(Published::get);
+            self.counts.each_ref().map(Published::get);
         Counts {
             records_in,
             rejected,
             tally: Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results },
         }
+    }
+
+    pub(crate) fn standing(&self) -> Standing {
+        let nanos = self.state.watermark.get().cast_signed();
+        let watermark =
+            if nanos == i64::MAX { Watermark::END } else { Watermark::at(Timestamp::from_nanos(nanos)) };
+        let held_by = usize::try_from(self.state.held_by.get()).unwrap_or(usize::MAX);
+        Standing { watermark, held_by }
+    }
+
+    /// It cannot go on since `now_ns`, for want of room or memory.
+    pub(crate) fn blocked(&self, now_ns: u64) {
+        self.state.blocked_since_ns.set(now_ns.max(1));
+    }
+
+    /// It can go on again.
+    pub(crate) fn unblocked(&self, now_ns: u64) {
+        self.state.blocked_ns.set(self.blocked_ns(now_ns));
+        self.state.blocked_since_ns.set(0);
+    }
+
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.state.blocked_since_ns.get() != 0
+    }
+
+    /// For how long it could not go on, up to now.
+    pub(crate) fn blocked_ns(&self, now_ns: u64) -> u64 {
+        self.state.blocked_ns.get() + open_interval(&self.state.blocked_since_ns, now_ns)
+    }
+
+    pub(crate) fn finish(&self) {
+        self.state.finished.set(1);
+    }
+
+    pub(crate) fn is_finished(&self) -> bool {
+        self.state.finished.get() != 0
+    }
+
+    /// How many steps have brought something about.
+    pub(crate) fn steps(&self) -> u64 {
+        self.state.steps.get()
+    }
+}
+
+/// How long ago something began that is still going on; zero if it is not.
+fn open_interval(since_ns: &Published, now_ns: u64) -> u64 {
+    match since_ns.get() {
+        0 => 0,
+        since => now_ns.saturating_sub(since),
+    }
+}
+
+/// The cells of one edge.
+#[derive(Debug)]
+pub(crate) struct EdgeMeter {
+    /// Written by the producing side.
+    sent: CachePadded<Traffic>,
+    /// Written by the consuming side.
+    received: CachePadded<Traffic>,
+}
+
+/// What has passed one end of an edge.
+#[derive(Debug)]
+pub(crate) struct Traffic {
+    records: Published,
+    batches: Published,
+}
+
+impl Traffic {
+    fn new() -> Self {
+        Self { records: Published::new(0), batches: Published::new(0) }
+    }
+
+    /// Another batch has passed.
+    #[inline]
+    pub(crate) fn add_batch(&self, records: usize) {
+        self.records.set(self.records.get() + records as u64);
+        self.batches.set(self.batches.get() + 1);
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.records.get()
+    }
+
+    pub(crate) fn batches(&self) -> u64 {
+        self.batches.get()
+    }
+}
+
+impl EdgeMeter {
+    pub(crate) fn new() -> Self {
+        Self { sent: CachePadded::new(Traffic::new()), received: CachePadded::new(Traffic::new()) }
+    }
+
+    /// At the producing end.
+    #[inline]
+    pub(crate) fn sent(&self) -> &Traffic {
+        &self.sent
+    }
+
+    /// At the consuming end.
+    #[inline]
+    pub(crate) fn received(&self) -> &Traffic {
+        &self.received
+    }
+
+    /// How many batches are under way, as far as can be told without stopping anything.
+    pub(crate) fn occupancy(&self) -> u64 {
+        let received = self.received.batches();
+        self.sent.batches().saturating_sub(received)
+    }
+}
+
+/// The cells of one worker.
+#[derive(Debug)]
+pub(crate) struct WorkerMeter(CachePadded<WorkerCells>);
+
+#[derive(Debug)]
+struct WorkerCells {
+    /// The number of the task it runs, counted from 1; zero between two.
+    running: Published,
+    /// How many tasks it has run, once for each step.
+    steps: Published,
+    idle_ns: Published,
+    idle_since_ns: Published,
+}
+
+impl WorkerMeter {
+    pub(crate) fn new() -> Self {
+        let cell = || Published::new(0);
+        Self(CachePadded::new(WorkerCells {
+            running: cell(),
+            steps: cell(),
+            idle_ns: cell(),
+            idle_since_ns: cell(),
+        }))
+    }
+
+    /// It begins a step of the task with this number in its job.
+    #[inline]
+    pub(crate) fn enter(&self, task: usize) {
+        self.0.running.set(task as u64 + 1);
+    }
+
+    /// The step is over.
+    #[inline]
+    pub(crate) fn leave(&self) {
+        self.0.running.set(0);
+        self.0.steps.set(self.0.steps.get() + 1);
+    }
+
+    /// The task it is in, and a number that is another one with each step.
+    pub(crate) fn in_step(&self) -> Option<(usize, u64)> {
+        let step = self.0.steps.get();
+        usize::try_from(self.0.running.get()).ok()?.checked_sub(1).map(|task| (task, step))
+    }
+
+    /// There is nothing to do since `now_ns`.
+    pub(crate) fn idle(&self, now_ns: u64) {
+        self.0.idle_since_ns.set(now_ns.max(1));
+    }
+
+    /// There is something to do again.
+    pub(crate) fn busy(&self, now_ns: u64) {
+        self.0.idle_ns.set(self.idle_ns(now_ns));
+        self.0.idle_since_ns.set(0);
+    }
+
+    /// For how long it had nothing to do, up to now.
+    pub(crate) fn idle_ns(&self, now_ns: u64) -> u64 {
+        self.0.idle_ns.get() + open_interval(&self.0.idle_since_ns, now_ns)
+    }
+}
+
+/// Where a task calls out to a sink, which may take long: it tells who holds the thread.
+#[derive(Debug)]
+pub(crate) struct CallMark(CachePadded<Published>);
+
+impl CallMark {
+    pub(crate) fn new() -> Self {
+        Self(CachePadded::new(Published::new(0)))
+    }
+
+    #[inline]
+    pub(crate) fn enter(&self) {
+        self.0.set(1);
+    }
+
+    #[inline]
+    pub(crate) fn leave(&self) {
+        self.0.set(0);
+    }
+
+    pub(crate) fn is_inside(&self) -> bool {
+        self.0.get() != 0
     }
 }

@@ -63,6 +63,17 @@ impl Placement {
         Self { places }
     }
 
+    /// Moves this thread, which controls the job, off the cores of its workers if there are others.
+    pub(crate) fn settle_control(&self) {
+        let free = cores()
+            .as_ref()
+            .and_then(|cores| cores.iter().find(|core| core.threads == 0).map(|core| core.id));
+        if let Some(core) = free {
+            // Not being placed costs a little speed, not correctness.
+            let _ = core_affinity::set_for_current(core);
+        }
+    }
+
     /// The core for a worker.
     pub(crate) fn core(&self, worker: usize) -> Option<CoreId> {
         self.places.get(worker).map(|(_, id)| *id)

@@ -4,13 +4,14 @@ mod ends;
 mod upstream;
 
 pub(crate) use ends::{CopiesMake, ForwardMake, RouteMake, SinkMake};
+pub use upstream::FromPort;
 pub use upstream::Upstream;
-pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Stage, Then};
-pub use upstream::{FromPort, Make};
+pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, Then};
 
 use std::{any::Any, collections::HashMap, num::NonZero, ops::Range, sync::Arc};
 
 use nacreous_channels::idle::Parker;
+use nacreous_operators::{Block, Supplies, Supply};
 use nacreous_watermark::Cadence;
 
 use crate::{
@@ -19,8 +20,10 @@ use crate::{
     downstream::{EdgeOut, Ends, edge, edge_bytes},
     job::JobOptions,
     lane::UnplacedEdge,
-    meter::Meter,
+    meter::{EdgeMeter, TaskMeter, WorkerMeter},
     operator_name::{OperatorId, OperatorName},
+    provisions::{self, Provide},
+    survey::{EdgeId, EdgeSite, Layout, Survey, TaskSite, WorkerSite},
     task::Task,
 };
 
@@ -29,19 +32,25 @@ pub(crate) struct Plan {
     pub(crate) job: u64,
     pub(crate) workers: Vec<PlannedWorker>,
     pub(crate) requests: Arc<Requests>,
+    pub(crate) layout: Layout,
+    /// What the control thread waits by.
+    pub(crate) control: Parker,
+    pub(crate) providers: Vec<Box<dyn Provide>>,
 }
 
 /// The tasks of a worker, and that by which those of others wake it.
-#[derive(Default)]
 pub(crate) struct PlannedWorker {
     pub(crate) tasks: Vec<PlannedTask>,
     pub(crate) parker: Parker,
+    pub(crate) meter: Arc<WorkerMeter>,
 }
 
 /// A task and where it publishes its counts.
 pub(crate) struct PlannedTask {
     pub(crate) task: Box<dyn Task>,
-    pub(crate) meter: Arc<Meter>,
+    pub(crate) meter: Arc<TaskMeter>,
+    /// Its number in the job.
+    pub(crate) number: usize,
 }
 
 /// Where a stream begins other than at a source: at a side output, a merge, a copy. Edges lead into it.
@@ -108,8 +117,19 @@ impl Assembly {
         ports: HashMap<PortId, Instances>,
         next_port: PortId,
     ) -> Self {
-        let workers = (0..options.workers).map(|_| PlannedWorker::default()).collect();
-        let plan = Plan { job, workers, requests: Arc::default() };
+        let mut plan = Plan {
+            job,
+            workers: Vec::new(),
+            requests: Arc::default(),
+            layout: Layout::default(),
+            control: Parker::new(),
+            providers: Vec::new(),
+        };
+        for _ in 0..options.workers {
+            let meter = Arc::new(WorkerMeter::new());
+            plan.layout.workers.push(WorkerSite { meter: Arc::clone(&meter) });
+            plan.workers.push(PlannedWorker { tasks: Vec::new(), parker: Parker::new(), meter });
+        }
         Self {
             plan,
             batch: options.batch,
@@ -160,8 +180,16 @@ impl Assembly {
     }
 
     fn add(&mut self, worker: usize, task: impl Task + 'static) {
-        let planned = PlannedTask { task: Box::new(task), meter: Arc::new(Meter::new()) };
-        self.plan.workers[worker].tasks.push(planned);
+        let (meter, number) = (Arc::new(TaskMeter::new()), self.plan.layout.tasks.len());
+        let mut survey = Survey::default();
+        task.survey(&mut survey);
+        self.plan.layout.tasks.push(TaskSite { worker, survey, meter: Arc::clone(&meter) });
+        self.plan.workers[worker].tasks.push(PlannedTask { task: Box::new(task), meter, number });
+    }
+
+    /// Where the operators of a task on this worker get their memory.
+    fn supplies(&mut self, worker: usize) -> WorkerSupplies<'_> {
+        WorkerSupplies { bell: self.bell(worker), plan: &mut self.plan }
     }
 
     /// A new edge from a task on one worker to a task on another one, or on the same.
@@ -169,7 +197,10 @@ impl Assembly {
         let ends = Ends { producer: self.bell(from), consumer: self.bell(to) };
         self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
-        edge(if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch }, ends)
+        let batch = if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch };
+        let (id, meter) = (EdgeId(self.plan.layout.edges.len()), Arc::new(EdgeMeter::new()));
+        self.plan.layout.edges.push(EdgeSite { meter: Arc::clone(&meter) });
+        edge(batch, ends, id, &meter)
     }
 
     fn bell(&self, worker: usize) -> Bell {
@@ -216,5 +247,20 @@ impl Assembly {
         let inputs = self.inputs.remove(&port).expect("what leads into a port is assembled before it");
         let inputs = *inputs.downcast::<Vec<Vec<_>>>().expect("a port carries records of one type");
         self.workers_of(self.ports[&port]).zip(inputs).collect()
+    }
+}
+
+/// Supplies for the operators of a task, provided by the control thread.
+pub(crate) struct WorkerSupplies<'a> {
+    bell: Bell,
+    plan: &'a mut Plan,
+}
+
+impl Supplies for WorkerSupplies<'_> {
+    fn supply<B: Block>(&mut self) -> Box<dyn Supply<B>> {
+        let control = Bell::new(self.plan.control.waker());
+        let (supply, provider) = provisions::supply(self.bell.clone(), control);
+        self.plan.providers.push(provider);
+        supply
     }
 }

@@ -13,7 +13,8 @@ use nacreous_watermark::Watermark;
 
 use crate::{
     downstream::{Downstream, Extent, Flushed, Halt},
-    meter::Counts,
+    meter::{Counts, Standing},
+    survey::Survey,
 };
 
 /// One parallel instance of a chain, with its input and its outputs.
@@ -31,6 +32,12 @@ pub(crate) trait Task: Send {
 
     /// What became of the records that came through here.
     fn counts(&self) -> Counts;
+
+    /// How far event time has come here.
+    fn standing(&self) -> Standing;
+
+    /// Says what the task is made of.
+    fn survey(&self, survey: &mut Survey);
 }
 
 /// What came of a step.
@@ -38,8 +45,10 @@ pub(crate) trait Task: Send {
 pub(crate) enum Progress {
     /// Something was done; there may be more to do.
     Made,
-    /// Nothing could be done: no input, or no room for output. Whoever changes that wakes this worker.
+    /// Nothing could be done for want of input. Whoever changes that wakes this worker.
     None,
+    /// Nothing could be done for want of room for output, or of memory. Whoever changes that wakes this worker.
+    Blocked,
     /// Nothing could be done, and nobody says when that changes: look again soon.
     Unprompted,
     /// The task has done all it ever will.
@@ -117,7 +126,7 @@ impl<D> Outlet<D> {
         D: Downstream<T>,
     {
         if self.down.flush(extent)? == Flushed::Blocked {
-            return Ok(Next::Return(Progress::None));
+            return Ok(Next::Return(Progress::Blocked));
         }
         if self.pay_one() {
             return Ok(Next::Return(Progress::Made));
@@ -131,7 +140,7 @@ impl<D> Outlet<D> {
         }
         Ok(Next::Return(match self.down.flush(Extent::All)? {
             Flushed::Clear => Progress::Finished,
-            Flushed::Blocked => Progress::None,
+            Flushed::Blocked => Progress::Blocked,
         }))
     }
 
@@ -140,7 +149,7 @@ impl<D> Outlet<D> {
         D: Downstream<T>,
     {
         if self.down.flush(Extent::Last)? == Flushed::Blocked {
-            return Ok(Progress::None);
+            return Ok(Progress::Blocked);
         }
         if sound && self.down.is_wanted() {
             if self.pay_one() {
@@ -152,7 +161,7 @@ impl<D> Outlet<D> {
         }
         Ok(match self.down.flush(Extent::Last)? {
             Flushed::Clear => Progress::Finished,
-            Flushed::Blocked => Progress::None,
+            Flushed::Blocked => Progress::Blocked,
         })
     }
 

@@ -5,17 +5,18 @@ use std::{
     cell::Cell,
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::{Arc, mpsc},
-    time::Duration,
+    sync::Arc,
+    time::{Duration, Instant},
 };
 
 use core_affinity::CoreId;
 use nacreous_channels::idle::{Idle, Strategy};
 
 use crate::{
-    control::{Event, Watch},
+    control::{Event, Mailbox, Watch, nanos},
     downstream::Halt,
     job::Failure,
+    meter::WorkerMeter,
     operator_name::take_culprit,
     placement::may_spin,
     plan::{PlannedTask, PlannedWorker},
@@ -29,20 +30,20 @@ pub(crate) struct Deployment {
     pub(crate) thread: String,
     pub(crate) core: Option<CoreId>,
     pub(crate) watch: Arc<Watch>,
-    pub(crate) events: mpsc::Sender<Event>,
+    pub(crate) mailbox: Mailbox,
 }
 
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
-    let Deployment { job, worker, thread, core, watch, events } = deployment;
-    let _said_whatever_happens = ExitNotice(events.clone());
+    let Deployment { job, worker, thread, core, watch, mailbox } = deployment;
+    let _said_whatever_happens = ExitNotice(mailbox.clone());
     JOB.set(Some(job));
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
         let _ = core_affinity::set_for_current(core);
     }
-    let PlannedWorker { tasks, parker } = worker;
-    let worker = Worker { thread, events };
+    let PlannedWorker { tasks, parker, meter } = worker;
+    let worker = Worker { thread, mailbox, meter, began: watch.began };
     let tasks = tasks.into_iter().map(|planned| worker.settle_in(planned)).collect();
     worker.run_tasks(tasks, Idle::new(parker), &watch);
 }
@@ -68,12 +69,11 @@ pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// Tells the control thread that the worker has ended, in whatever way.
-struct ExitNotice(mpsc::Sender<Event>);
+struct ExitNotice(Mailbox);
 
 impl Drop for ExitNotice {
     fn drop(&mut self) {
-        // The control thread is gone only if it panicked; there is nobody left to tell then.
-        let _ = self.0.send(Event::Exited);
+        self.0.post(Event::Exited);
     }
 }
 
@@ -82,13 +82,18 @@ const UNPROMPTED: Duration = Duration::from_millis(1);
 
 struct Worker {
     thread: String,
-    events: mpsc::Sender<Event>,
+    mailbox: Mailbox,
+    meter: Arc<WorkerMeter>,
+    /// When the job began.
+    began: Instant,
 }
 
 /// A task on its worker.
 struct Resident {
     planned: PlannedTask,
     state: State,
+    /// It could not go on when it was last run.
+    blocked: bool,
 }
 
 /// What a task is about.
@@ -112,10 +117,11 @@ impl Worker {
                 State::Leaving { sound: false }
             }
         };
-        Resident { planned, state }
+        Resident { planned, state, blocked: false }
     }
 
     fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle, watch: &Watch) {
+        let mut idling = false;
         while !tasks.is_empty() {
             if watch.requests.cancel.is_raised() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
@@ -138,12 +144,18 @@ impl Worker {
                         progress = if progress == Progress::None { Progress::Unprompted } else { progress };
                         index += 1;
                     }
-                    Progress::None => index += 1,
+                    Progress::None | Progress::Blocked => index += 1,
                 }
+            }
+            let pauses = matches!(progress, Progress::None | Progress::Unprompted);
+            if pauses != idling {
+                idling = pauses;
+                let now_ns = self.now_ns();
+                if idling { self.meter.idle(now_ns) } else { self.meter.busy(now_ns) }
             }
             let strategy = if may_spin() { Strategy::STEPPED } else { Strategy::FRUGAL };
             match progress {
-                Progress::None => idle.wait(strategy),
+                Progress::None | Progress::Blocked => idle.wait(strategy),
                 Progress::Unprompted => idle.wait(Strategy { park: Some(UNPROMPTED), ..strategy }),
                 Progress::Made | Progress::Finished => idle.reset(),
             }
@@ -152,17 +164,24 @@ impl Worker {
 
     /// Runs a task once. One that cannot go on begins to leave.
     fn step(&self, task: &mut Resident) -> Progress {
-        let Resident { planned: PlannedTask { task: body, meter }, state } = task;
+        let Resident { planned: PlannedTask { task: body, meter, number }, state, blocked } = task;
+        self.meter.enter(*number);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let progress = match *state {
                 State::Running => body.step(),
                 State::Leaving { sound } => body.leave(sound),
             };
-            if !matches!(progress, Ok(Progress::None | Progress::Unprompted)) {
-                meter.publish(&body.counts());
+            if !matches!(progress, Ok(Progress::None | Progress::Blocked | Progress::Unprompted)) {
+                meter.publish(&body.counts(), body.standing());
             }
             progress
         }));
+        self.meter.leave();
+        if *blocked != matches!(outcome, Ok(Ok(Progress::Blocked))) {
+            *blocked = !*blocked;
+            let now_ns = self.now_ns();
+            if *blocked { meter.blocked(now_ns) } else { meter.unblocked(now_ns) }
+        }
         match outcome {
             Ok(Ok(progress)) => progress,
             Ok(Err(halt)) => {
@@ -184,8 +203,9 @@ impl Worker {
     /// Drops a task that has nothing left to do; its ends of the edges close.
     fn let_go(&self, task: Resident) {
         let gone = catch_unwind(AssertUnwindSafe(|| {
-            let PlannedTask { task, meter } = task.planned;
-            meter.publish(&task.counts());
+            let PlannedTask { task, meter, .. } = task.planned;
+            meter.publish(&task.counts(), task.standing());
+            meter.finish();
             drop(task);
         }));
         if let Err(panic) = gone {
@@ -210,6 +230,11 @@ impl Worker {
 
     /// Says at once what went wrong: other parts of the job may have to be told.
     fn fail(&self, failure: Failure) {
-        let _ = self.events.send(Event::Failed(failure));
+        self.mailbox.post(Event::Failed(failure));
+    }
+
+    /// Nanoseconds since the job began.
+    fn now_ns(&self) -> u64 {
+        nanos(self.began.elapsed())
     }
 }

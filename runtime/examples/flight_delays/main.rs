@@ -10,6 +10,7 @@ mod progress;
 use std::{
     process::ExitCode,
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use nacreous::prelude::*;
@@ -68,7 +69,7 @@ fn run(options: &Options) -> Result<(), Failed> {
     while !job.wait_timeout(progress::INTERVAL) {
         if INTERRUPTED.load(Ordering::Relaxed) && !stopping {
             stopping = true;
-            job.stop();
+            job.stop(Duration::MAX);
             bar.suspend(output::stopping);
         }
         bar.set_position(read.bytes_read());

@@ -111,7 +111,7 @@ impl FromStr for Span {
 impl Options {
     /// How the job is to be run.
     pub(crate) fn job(&self) -> JobOptions {
-        JobOptions { workers: self.workers, batch: self.batch }
+        JobOptions { workers: self.workers, batch: self.batch, ..JobOptions::DEFAULT }
     }
 
     /// The windows to aggregate over.

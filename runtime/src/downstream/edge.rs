@@ -1,4 +1,4 @@
-use std::{hash::Hash, mem};
+use std::{hash::Hash, mem, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 use nacreous_channels::spsc::{self, Producer};
@@ -6,7 +6,12 @@ use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt, both};
-use crate::{bell::Bell, lane::UnplacedEdge, meter::Counts};
+use crate::{
+    bell::Bell,
+    lane::UnplacedEdge,
+    meter::{Counts, EdgeMeter},
+    survey::{EdgeId, Survey},
+};
 
 /// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
 pub(crate) type Slot<T> = CachePadded<Batch<T>>;
@@ -22,7 +27,12 @@ pub(crate) struct Ends {
 }
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
-pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>) {
+pub(crate) fn edge<T>(
+    batch: usize,
+    ends: Ends,
+    id: EdgeId,
+    meter: &Arc<EdgeMeter>,
+) -> (EdgeOut<T>, UnplacedEdge<T>) {
     let new = || CachePadded::new(Batch::new(batch));
     let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
     let out = EdgeOut {
@@ -31,11 +41,12 @@ pub(crate) fn edge<T>(batch: usize, ends: Ends) -> (EdgeOut<T>, UnplacedEdge<T>)
         stuck: new(),
         sent: Watermark::MIN,
         judged_by: Watermark::MIN,
-        handed_on: 0,
+        id,
+        meter: Arc::clone(meter),
         accountable: false,
         reader: ends.consumer,
     };
-    (out, UnplacedEdge { unplaced, batch, writer: ends.producer })
+    (out, UnplacedEdge { unplaced, batch, id, meter: Arc::clone(meter), writer: ends.producer })
 }
 
 /// The memory for records in an edge whose batches count as full at `batch` records.
@@ -60,8 +71,8 @@ pub(crate) struct EdgeOut<T> {
     sent: Watermark,
     /// What the records being gathered are judged by.
     judged_by: Watermark,
-    /// Records handed on.
-    handed_on: u64,
+    id: EdgeId,
+    meter: Arc<EdgeMeter>,
     /// Whether the job keeps accounts of the records up to here, and not any further.
     accountable: bool,
     /// Behind the producer, so that it calls when the ring is closed.
@@ -80,9 +91,7 @@ impl<T> EdgeOut<T> {
         if !self.hand_on_stuck() {
             return false;
         }
-        let records = self.open.len() as u64;
-        let handed = hand_over(&mut self.producer, &mut self.open, &self.reader);
-        self.handed_on += if handed { records } else { 0 };
+        let handed = hand_over(&mut self.producer, &mut self.open, &self.meter, &self.reader);
         if !handed {
             mem::swap(&mut self.open, &mut self.stuck);
         }
@@ -92,17 +101,20 @@ impl<T> EdgeOut<T> {
 
     /// Hands the stuck batch on, if there is one; false if that is not possible now.
     fn hand_on_stuck(&mut self) -> bool {
-        let records = self.stuck.len() as u64;
-        let handed = self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.reader);
-        self.handed_on += if handed { records } else { 0 };
-        handed
+        self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.meter, &self.reader)
     }
 }
 
 /// Swaps a batch with the empty one in the next slot, publishes it and wakes whoever reads it; false if the ring
 /// is full.
-fn hand_over<T>(producer: &mut Producer<Slot<T>>, batch: &mut Slot<T>, reader: &Bell) -> bool {
+fn hand_over<T>(
+    producer: &mut Producer<Slot<T>>,
+    batch: &mut Slot<T>,
+    meter: &EdgeMeter,
+    reader: &Bell,
+) -> bool {
     let Some(slot) = producer.claim() else { return false };
+    meter.sent().add_batch(batch.len());
     mem::swap(slot, batch);
     producer.publish();
     reader.ring();
@@ -172,8 +184,12 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
 
     fn count(&self, counts: &mut Counts) {
         if self.accountable {
-            counts.tally.on_time += self.handed_on;
+            counts.tally.on_time += self.meter.sent().records();
         }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.output(self.id);
     }
 }
 
@@ -230,6 +246,10 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     }
 
     fn count(&self, _: &mut Counts) {}
+
+    fn survey(&self, survey: &mut Survey) {
+        self.lanes.iter().for_each(|lane| lane.survey(survey));
+    }
 }
 
 /// Spreads hashes evenly over `lanes`. Folds the hash first: a key table goes by its upper bits alone, and
@@ -253,7 +273,7 @@ mod tests {
     fn edge<T>(batch: usize) -> (EdgeOut<T>, EdgeIn<T>) {
         let ends =
             Ends { producer: Bell::new(Parker::new().waker()), consumer: Bell::new(Parker::new().waker()) };
-        let (out, unplaced) = super::edge(batch, ends);
+        let (out, unplaced) = super::edge(batch, ends, EdgeId(0), &Arc::new(EdgeMeter::new()));
         (out, unplaced.place())
     }
 
@@ -285,7 +305,7 @@ mod tests {
         let mut seen = Vec::new();
         while let Some(batch) = consumer.batch() {
             seen.extend(batch.drain().map(|record| record.value));
-            consumer.release();
+            consumer.release(1);
             assert!(matches!(out.flush(Extent::All), Ok(Flushed::Clear)));
         }
         assert_eq!(seen, (0..sent).collect::<Vec<_>>());

@@ -4,10 +4,10 @@ use nacreous_operators::{Keyed, Prepared, Record, Step, WindowResult, Windowed};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both};
-use crate::meter::Counts;
+use crate::{meter::Counts, survey::Survey};
 
 /// What an operator with two outputs emits: each value goes to one of them.
-pub trait Fork {
+pub(crate) trait Fork {
     /// What goes on.
     type Main;
     /// What goes to the side.
@@ -105,6 +105,13 @@ where
     fn count(&self, counts: &mut Counts) {
         self.main.count(counts);
     }
+
+    fn survey(&self, survey: &mut Survey) {
+        if let Some(side) = &self.side {
+            side.survey(survey);
+        }
+        self.main.survey(survey);
+    }
 }
 
 /// Sends each record out by several edges, a clone to each.
@@ -156,5 +163,9 @@ impl<T: Clone + Send> Downstream<T> for Copies<T> {
 
     fn count(&self, counts: &mut Counts) {
         counts.tally.added += self.copied.unwrap_or(0) * (self.outs.len() as u64 - 1);
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        self.outs.iter().for_each(|out| out.survey(survey));
     }
 }

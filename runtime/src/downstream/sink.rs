@@ -1,18 +1,23 @@
+use std::sync::Arc;
+
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, Extent, Flushed, Halt};
 use crate::{
     job::{BoxError, Failure},
-    meter::Counts,
+    meter::{CallMark, Counts},
     operator_name::{Blame, OperatorName},
     sink::Sink,
+    survey::Survey,
 };
 
 /// The end of a stream: gathers records into a batch and has the sink write it.
 pub(crate) struct SinkEnd<T, S> {
     sink: S,
     name: OperatorName,
+    /// Whether the sink's own code is running.
+    mark: Arc<CallMark>,
     /// Records to be written. There is memory for twice as many as count as full: a task looks for room
     /// only before it takes a batch.
     open: Vec<Record<T>>,
@@ -31,6 +36,7 @@ impl<T, S> SinkEnd<T, S> {
         Self {
             sink,
             name,
+            mark: Arc::new(CallMark::new()),
             open: Vec::with_capacity(batch * 2),
             full_at: batch,
             accountable,
@@ -59,7 +65,9 @@ impl<T, S: Sink<T>> SinkEnd<T, S> {
         }
         self.dirty = true;
         let mut records = self.open.drain(..count);
+        self.mark.enter();
         let written = self.sink.write(&mut records);
+        self.mark.leave();
         blame.lift();
         drop(records);
         self.failed = false;
@@ -106,7 +114,9 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
         if extent != Extent::Full && self.dirty {
             self.dirty = false;
             let blame = Blame::on(&self.name);
+            self.mark.enter();
             let flushed = self.sink.flush();
+            self.mark.leave();
             blame.lift();
             self.check(flushed)?;
         }
@@ -117,5 +127,9 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
         if self.accountable {
             counts.tally.on_time += self.written;
         }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.sink(self.name, &self.mark);
     }
 }

@@ -116,11 +116,12 @@ pub(crate) struct Stage<O> {
 }
 
 impl<O: Clone> Stage<O> {
-    fn fuse<T, D>(&self, plan: &Assembly, down: D) -> Fused<O, D>
+    fn fuse<T, D>(&self, plan: &mut Assembly, worker: usize, down: D) -> Fused<O, D>
     where
         O: Operator<T>,
     {
-        let Self { operator, id, accountable } = self.clone();
+        let Self { mut operator, id, accountable } = self.clone();
+        operator.connect(&mut plan.supplies(worker));
         Fused { operator, name: plan.name_of(id), accountable, down }
     }
 }
@@ -151,7 +152,7 @@ where
 
     fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
         let down = self.next.make(plan, worker);
-        self.stage.fuse(plan, down)
+        self.stage.fuse(plan, worker, down)
     }
 }
 

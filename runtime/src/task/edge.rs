@@ -8,7 +8,8 @@ use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
     downstream::{Downstream, Extent, Halt},
     lane::{EdgeIn, UnplacedEdge},
-    meter::Counts,
+    meter::{Counts, Standing},
+    survey::Survey,
 };
 
 /// How many batches in a row are taken from one lane while others may be waiting.
@@ -20,6 +21,8 @@ pub(crate) struct EdgeTask<T, D> {
     unplaced: Vec<UnplacedEdge<T>>,
     lanes: Lanes<EdgeIn<T>>,
     valve: Valve,
+    /// The lane that has promised least.
+    held_by: usize,
     outlet: Outlet<D>,
 }
 
@@ -27,7 +30,8 @@ impl<T: Send, D: Downstream<T>> EdgeTask<T, D> {
     /// A task over these lanes, at least one.
     pub(crate) fn new(unplaced: Vec<UnplacedEdge<T>>, down: D) -> Self {
         let valve = Valve::new(unplaced.len());
-        Self { unplaced, lanes: Lanes::new([], QUOTA), valve, outlet: Outlet::new(down) }
+        let lanes = Lanes::new([], QUOTA);
+        Self { unplaced, lanes, valve, held_by: 0, outlet: Outlet::new(down) }
     }
 }
 
@@ -49,16 +53,18 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                 let edge = &mut self.lanes[lane];
                 let batch = edge.batch().expect("the lane was just seen to have a batch");
                 if self.outlet.down.prepare(batch.len()) == Prepared::Waiting {
-                    return Ok(Progress::None);
+                    return Ok(Progress::Blocked);
                 }
+                let records = batch.len();
                 self.outlet.judge_by(self.valve.of(lane).max(batch.judged_by()));
                 let signal = batch.signal();
                 for record in batch.drain() {
                     self.outlet.down.record(record);
                 }
-                edge.release();
+                edge.release(records);
                 if let Some(signal) = signal {
                     self.outlet.owed.extend(self.valve.advance(lane, signal.watermark()));
+                    self.held_by = self.valve.held_by();
                 }
                 Ok(Progress::Made)
             }
@@ -87,5 +93,14 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
         let mut counts = Counts::default();
         self.outlet.down.count(&mut counts);
         counts
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { watermark: self.outlet.passed, held_by: self.held_by }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.inputs.extend(self.unplaced.iter().map(|edge| edge.id));
+        self.outlet.down.survey(survey);
     }
 }

@@ -9,9 +9,10 @@ use crate::{
     control::Requests,
     downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
     job::Failure,
-    meter::Counts,
+    meter::{Counts, Standing},
     operator_name::{Blame, OperatorName},
     source::{Demand, Intake, Readiness, Source},
+    survey::Survey,
 };
 
 /// What a source task is made of, besides what follows it.
@@ -157,8 +158,9 @@ impl<R: Send, F, D> Inlet<R, F, D> {
         if !at_edge {
             return true;
         }
-        if self.outlet.down.watermark(watermark) == Step::More {
-            self.outlet.owed.push_back(watermark);
+        match self.outlet.down.watermark(watermark) {
+            Step::Done => self.outlet.passed = watermark,
+            Step::More => self.outlet.owed.push_back(watermark),
         }
         let go_on = self.outlet.owed.is_empty() && self.outlet.down.has_room();
         if !go_on {
@@ -221,7 +223,7 @@ where
             return Ok(Progress::Made);
         }
         if inlet.outlet.down.prepare(self.quantum) == Prepared::Waiting {
-            return Ok(Progress::None);
+            return Ok(Progress::Blocked);
         }
         let before = inlet.records_in;
         inlet.allow(if self.watermark_every.is_some() {
@@ -279,7 +281,7 @@ where
         let inlet = &mut self.inlet;
         let extent = inlet.outlet.extent();
         if inlet.flush_rejects(extent)? == Flushed::Blocked {
-            return Ok(Progress::None);
+            return Ok(Progress::Blocked);
         }
         match inlet.outlet.settle(extent)? {
             Next::TakeInput => self.take_input(),
@@ -291,7 +293,7 @@ where
         let rejects = self.inlet.flush_rejects(Extent::Last);
         let progress = self.inlet.outlet.leave(sound)?;
         let waits = progress == Progress::Finished && rejects? == Flushed::Blocked;
-        Ok(if waits { Progress::None } else { progress })
+        Ok(if waits { Progress::Blocked } else { progress })
     }
 
     fn counts(&self) -> Counts {
@@ -300,5 +302,18 @@ where
         let mut counts = Counts { records_in, rejected: self.inlet.rejected, ..Counts::default() };
         self.inlet.outlet.down.count(&mut counts);
         counts
+    }
+
+    fn standing(&self) -> Standing {
+        Standing { watermark: self.inlet.outlet.passed, held_by: 0 }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.operator(self.name);
+        if let Some(rejects) = &self.inlet.rejects {
+            rejects.survey(survey);
+        }
+        survey.operator(self.inlet.time_name);
+        self.inlet.outlet.down.survey(survey);
     }
 }

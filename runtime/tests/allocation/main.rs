@@ -180,11 +180,11 @@ fn run(options: JobOptions, leak: Leak) -> Found {
 }
 
 const OPTIONS: [JobOptions; 5] = [
-    JobOptions { workers: 1, batch: 512 },
-    JobOptions { workers: 1, batch: 7 },
-    JobOptions { workers: 2, batch: 512 },
-    JobOptions { workers: 4, batch: 64 },
-    JobOptions { workers: 4, batch: 1 },
+    JobOptions { workers: 1, batch: 512, ..JobOptions::DEFAULT },
+    JobOptions { workers: 1, batch: 7, ..JobOptions::DEFAULT },
+    JobOptions { workers: 2, batch: 512, ..JobOptions::DEFAULT },
+    JobOptions { workers: 4, batch: 64, ..JobOptions::DEFAULT },
+    JobOptions { workers: 4, batch: 1, ..JobOptions::DEFAULT },
 ];
 
 #[test]
@@ -254,7 +254,7 @@ fn the_example_allocates_nothing_after_warm_up_on_its_real_input() {
             let options = example::options::Options::parse_from([&arguments[..], &input].concat());
             let input = options.source(Default::default()).expect("an input");
             let graph = example::flight_delays(&options, input).expect("a graph");
-            let job = graph.start(JobOptions { workers: options.workers, batch: options.batch }).unwrap();
+            let job = graph.start(options.job()).unwrap();
             let counts_at = |records| {
                 while job.records_in() < records {
                     assert!(!job.wait_timeout(Duration::from_millis(1)), "the job ended early");

@@ -77,7 +77,8 @@ fn check(case: &Case, seed: u64) {
     let mut reports = Vec::new();
     for workers in WORKERS {
         for batch in BATCHES {
-            let (found, found_late, report) = run(case, JobOptions { workers, batch });
+            let (found, found_late, report) =
+                run(case, JobOptions { workers, batch, ..JobOptions::default() });
             let Case { size, every, disorder, .. } = case;
             let what = format!(
                 "seed {seed}: size {size}, every {every}, disorder {disorder}; {workers} workers, batch {batch}"
@@ -157,7 +158,8 @@ fn a_graph_without_windows_passes_every_record_on_in_order() {
                 .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
             let odd = stream.inspect(|record| assert_eq!(record.time.as_nanos(), record.value));
             let odd = odd.filter(|n| n % 2 == 1).map(|n| n * 10).collect();
-            let report = graph.run(JobOptions { workers, batch }).expect("the job runs");
+            let report =
+                graph.run(JobOptions { workers, batch, ..JobOptions::default() }).expect("the job runs");
             let values: Vec<_> = odd.take().into_iter().map(|record| record.value).collect();
             assert_eq!(values, (0..2_500).map(|n| n * 20 + 10).collect::<Vec<_>>());
             assert_eq!((report.records_on_time, report.records_filtered), (2_500, 2_500));
@@ -188,7 +190,8 @@ fn windows_over_results_of_windows_agree_with_a_recomputation() {
             .aggregate(sum(|ten: &WindowResult<u16, u64>| i64::try_from(ten.value).unwrap()));
         let hundreds = hundreds.order_by(|hundred| hundred.key).collect();
         let late = late.collect();
-        let report = graph.run(JobOptions { workers, batch: 7 }).expect("the job runs");
+        let report =
+            graph.run(JobOptions { workers, batch: 7, ..JobOptions::default() }).expect("the job runs");
         let found = hundreds.take().into_iter().map(|record| record.value);
         let found: Vec<_> = found.map(|r| (r.window.end.as_nanos(), r.key, r.value.unsigned_abs())).collect();
         assert_eq!(found, expected, "{workers} workers");

@@ -48,7 +48,8 @@ fn a_graph_that_cannot_run_is_refused_and_says_where() {
     for (workers, batch) in [(0, 1), (257, 1), (1, 0), (1, 65_537), (usize::MAX, usize::MAX)] {
         let graph = Graph::new();
         graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order()).for_each(|_| ());
-        let error = graph.start(JobOptions { workers, batch }).expect_err("out of range");
+        let error =
+            graph.start(JobOptions { workers, batch, ..JobOptions::default() }).expect_err("out of range");
         assert!(matches!(error, GraphError::Workers { .. } | GraphError::Batch { .. }), "{error}");
     }
 }
@@ -64,11 +65,11 @@ fn stopping_drains_what_was_read_and_closes_all_windows() {
             .window(Sliding::tumbling(Duration::from_millis(1)).unwrap())
             .aggregate(count());
         let counts = counts.collect();
-        let job = graph.start(JobOptions { workers, batch: 512 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 512, ..JobOptions::default() }).unwrap();
         while job.records_in() < 1_500_000 {
             assert!(!job.wait_timeout(Duration::from_millis(1)), "an endless job has ended");
         }
-        job.stop();
+        job.stop(Duration::MAX);
         assert!(job.wait_timeout(PATIENCE), "it does not stop");
         assert_eq!(job.status(), JobStatus::Finished);
         let report = job.wait().expect("stopping is no failure");
@@ -88,7 +89,7 @@ fn cancelling_and_dropping_the_handle_end_a_job_that_would_never_end() {
                 .window(Sliding::tumbling(Duration::from_millis(1)).unwrap())
                 .aggregate(count());
             counts.for_each(|_| ());
-            graph.start(JobOptions { workers, batch: 7 }).unwrap()
+            graph.start(JobOptions { workers, batch: 7, ..JobOptions::default() }).unwrap()
         };
         let job = start();
         job.cancel();
@@ -128,7 +129,7 @@ fn a_slow_sink_holds_the_source_back_and_nothing_is_lost() {
         .aggregate(sum(|n: &i64| *n));
     // Four workers: the source, three instances of the window, and the sink behind them on the last.
     windows.map(|window| window.value).to(Gate(Arc::clone(&gate), Arc::clone(&taken)));
-    let job = graph.start(JobOptions { workers: 4, batch: BATCH }).unwrap();
+    let job = graph.start(JobOptions { workers: 4, batch: BATCH, ..JobOptions::default() }).unwrap();
 
     // The source comes to a halt: its count stands still while nothing is taken.
     let mut read = (0, 0);
@@ -168,7 +169,7 @@ fn a_sink_that_fails_stops_even_an_endless_source() {
             .window(Sliding::tumbling(Duration::from_nanos(10)).unwrap())
             .aggregate(sum(|n: &i64| *n));
         sums.map(|sum| sum.value).to(Full(1_000));
-        let outcome = graph.run(JobOptions { workers, batch: 32 });
+        let outcome = graph.run(JobOptions { workers, batch: 32, ..JobOptions::default() });
         let Err(RunError::Job(error)) = outcome else { panic!("{outcome:?}") };
         assert!(matches!(error.failure, Failure::Sink { .. }), "{error}");
         assert!(error.to_string().ends_with(": the disk is full"), "{error}");
@@ -231,7 +232,7 @@ fn a_record_that_comes_after_a_pause_wakes_the_threads_it_passes_through() {
     counts.for_each(|_| ());
     // From the source's thread over a keyed one to that of the sink.
     late.for_each(move |record| send_delay.send(began.elapsed() - record.value.value.1).unwrap());
-    graph.run(JobOptions { workers: 3, batch: 1 }).unwrap();
+    graph.run(JobOptions { workers: 3, batch: 1, ..JobOptions::default() }).unwrap();
     let mut delays: Vec<Duration> = delays.iter().collect();
     delays.sort();
     assert_eq!(delays.len(), RECORDS);

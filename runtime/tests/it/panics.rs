@@ -160,7 +160,7 @@ fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
     for workers in [1, 2, 4] {
         for position in POSITIONS {
             let trap = Trap { armed: position, thread: Arc::default() };
-            let outcome = graph_with(&trap).run(JobOptions { workers, batch: 64 });
+            let outcome = graph_with(&trap).run(JobOptions { workers, batch: 64, ..JobOptions::default() });
             let what = format!("{position} on {workers} workers: {outcome:?}");
             let Err(RunError::Job(error)) = outcome else { panic!("{what}") };
             let thread = trap.thread.lock().unwrap().clone().expect("the trap was passed");
@@ -236,7 +236,7 @@ fn a_source_that_fails_fails_the_job_but_complete_results_are_kept_and_incomplet
             .window(Sliding::tumbling(Duration::from_nanos(100)).unwrap())
             .aggregate(count());
         let counts = counts.collect();
-        let job = graph.start(JobOptions { workers, batch: 16 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 16, ..JobOptions::default() }).unwrap();
         while !job.wait_timeout(Duration::from_secs(10)) {}
         assert_eq!(job.status(), JobStatus::Failed);
         let error = job.wait().expect_err("the source fails");
@@ -255,7 +255,7 @@ fn a_failing_job_leaves_another_one_alone() {
         .iter(0..200_000_i64)
         .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
     stream.for_each(|_| ());
-    let healthy = healthy.start(JobOptions { workers: 2, batch: 1 }).unwrap();
+    let healthy = healthy.start(JobOptions { workers: 2, batch: 1, ..JobOptions::default() }).unwrap();
     let trap = Trap { armed: "map", thread: Arc::default() };
     assert!(graph_with(&trap).run(JobOptions::default()).is_err());
     assert_eq!(healthy.wait().expect("it has nothing to do with the other").records_in, 200_000);
@@ -275,7 +275,7 @@ fn a_panic_with_a_value_that_panics_when_dropped_ends_the_job_all_the_same() {
             .iter(0..10_i64)
             .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::ZERO).unwrap());
         stream.for_each(|_| std::panic::panic_any(Bomb));
-        let outcome = graph.run(JobOptions { workers, batch: 1 });
+        let outcome = graph.run(JobOptions { workers, batch: 1, ..JobOptions::default() });
         let Err(RunError::Job(error)) = outcome else { panic!("it should fail") };
         assert!(matches!(error.failure, Failure::Panicked { .. }), "{error}");
     }
@@ -314,7 +314,7 @@ fn what_is_complete_when_another_part_panics_is_written_however_slow_its_sink() 
             let taken = Arc::default();
             late.to(Slow(Arc::clone(&taken)));
             // All records between the first and the last are late; the last one is not, and sets off the trap.
-            let outcome = graph.run(JobOptions { workers, batch });
+            let outcome = graph.run(JobOptions { workers, batch, ..JobOptions::default() });
             let Err(RunError::Job(error)) = outcome else { panic!("it should fail") };
             assert_eq!(error.report.records_late, LAST.unsigned_abs() - 1);
             assert_eq!(*taken.lock().unwrap(), error.report.records_late, "{workers} workers, batch {batch}");

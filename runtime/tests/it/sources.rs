@@ -70,7 +70,8 @@ fn a_source_that_pauses_and_rejects_and_ends_with_its_last_record_loses_nothing(
                     .aggregate(nacreous::count());
                 let counts = counts.order_by(|count| count.key).collect();
                 let rejected = rejected.collect();
-                let report = graph.run(JobOptions { workers, batch }).expect("the job runs");
+                let report =
+                    graph.run(JobOptions { workers, batch, ..JobOptions::default() }).expect("the job runs");
                 let keys: Vec<_> = counts.take().into_iter().map(|record| record.value.key).collect();
                 assert_eq!(keys, (0..count).filter(|n| n % 3 != 2).collect::<Vec<_>>());
                 let rejected: Vec<_> = rejected.take().into_iter().map(|record| record.value).collect();
@@ -112,7 +113,7 @@ fn a_record_that_comes_alone_goes_all_the_way_without_waiting_for_others() {
         let stream = numbers.event_time(|n| at(*n), in_order());
         stream.map(|n| n).for_each(move |_| _ = one.fetch_add(1, Ordering::Relaxed));
         rejected.for_each(move |_| _ = other.fetch_add(1, Ordering::Relaxed));
-        let job = graph.start(JobOptions { workers, batch: 512 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 512, ..JobOptions::default() }).unwrap();
         assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: the record was held back");
     }
 }
@@ -141,7 +142,7 @@ fn a_source_that_ignores_that_it_is_enough_is_blamed_for_it() {
             .window(Sliding::tumbling(Duration::from_nanos(10)).unwrap())
             .aggregate(count());
         counts.for_each(|_| ());
-        let outcome = graph.run(JobOptions { workers, batch: 8 });
+        let outcome = graph.run(JobOptions { workers, batch: 8, ..JobOptions::default() });
         let Err(RunError::Job(error)) = outcome else { panic!("{outcome:?}") };
         let Failure::Panicked { operator, message } = &error.failure else { panic!("{error}") };
         assert_eq!(operator.kind(), "source");
@@ -157,7 +158,7 @@ fn one_failing_source_ends_a_job_whose_other_source_never_would() {
         fails.for_each(|record| assert!(record.value < 50, "the trap"));
         let endless = graph.iter(0_i64..).event_time(|n| at(*n), in_order());
         endless.for_each(|_| ());
-        let job = graph.start(JobOptions { workers, batch: 8 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 8, ..JobOptions::default() }).unwrap();
         assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: it goes on for ever");
         assert_eq!(job.status(), JobStatus::Failed);
         let error = job.wait().expect_err("it failed");
@@ -180,7 +181,7 @@ fn order_by_without_a_window_brings_records_along_the_way_and_the_same_in_every_
             let ordered =
                 graph.iter(0..20_000_i64).event_time(move |n| at(shuffled(*n)), bound).order_by(|n| *n);
             let ordered = ordered.collect();
-            graph.run(JobOptions { workers, batch }).expect("the job runs");
+            graph.run(JobOptions { workers, batch, ..JobOptions::default() }).expect("the job runs");
             outcomes.push(ordered.take());
         }
     }
@@ -221,7 +222,8 @@ fn windows_over_late_records_are_the_same_in_every_way_of_running_them() {
                 .aggregate(count());
             let late_counts = late_counts.order_by(|count| count.key).collect();
             let later = later.collect();
-            let report = graph.run(JobOptions { workers, batch }).expect("the job runs");
+            let report =
+                graph.run(JobOptions { workers, batch, ..JobOptions::default() }).expect("the job runs");
             assert!(later.take().is_empty(), "nothing is later than late");
             let counts: Vec<_> = late_counts.take().into_iter().map(|record| record.value).collect();
             assert_eq!(counts.iter().map(|count| count.value).sum::<u64>(), report.records_late);
@@ -285,7 +287,7 @@ fn a_window_that_is_closing_is_written_out_although_a_side_output_fails_meanwhil
         let count = Arc::clone(&written);
         sums.for_each(move |_| _ = count.fetch_add(1, Ordering::Relaxed));
         late.to(Broken);
-        let job = graph.start(JobOptions { workers, batch: BATCH }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: BATCH, ..JobOptions::default() }).unwrap();
         assert!(job.wait_timeout(Duration::from_secs(30)), "{workers} workers: it does not end");
         let error = job.wait().expect_err("a sink failed");
         assert!(matches!(error.failure, Failure::Sink { .. }), "{error}");
@@ -317,7 +319,8 @@ fn the_failure_reported_is_the_first_and_not_what_came_of_it() {
         let graph = Graph::new();
         let (numbers, _) = graph.source(GivesUp);
         numbers.event_time(|n| at(*n), in_order()).to(Broken);
-        let Err(RunError::Job(error)) = graph.run(JobOptions { workers, batch: 8 }) else {
+        let Err(RunError::Job(error)) = graph.run(JobOptions { workers, batch: 8, ..JobOptions::default() })
+        else {
             panic!("it should fail")
         };
         assert!(matches!(error.failure, Failure::Source { .. }), "{error}");
@@ -339,7 +342,7 @@ fn input_that_never_runs_dry_holds_nothing_back() {
         let (of_counts, of_late) = (Arc::clone(&arrived), Arc::clone(&arrived));
         counts.for_each(move |_| _ = of_counts.fetch_add(1, Ordering::Relaxed));
         late.for_each(move |_| _ = of_late.fetch_add(100, Ordering::Relaxed));
-        let job = graph.start(JobOptions { workers, batch: 512 }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 512, ..JobOptions::default() }).unwrap();
         let patience = std::time::Instant::now();
         while arrived.load(Ordering::Relaxed) < 109 {
             assert!(patience.elapsed() < Duration::from_secs(30), "{workers} workers: still held back");

@@ -1,0 +1,80 @@
+//! Why a job does not go on: what stands still, and who is to blame.
+
+use nacreous_watermark::Watermark;
+
+use crate::{
+    downstream::SLOTS,
+    report::{Blockage, Stall},
+    survey::{Layout, TaskSite},
+};
+
+/// What a task had done when it was last looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Sample {
+    steps: u64,
+    watermark: Watermark,
+}
+
+impl Sample {
+    fn of(task: &TaskSite) -> Self {
+        Self { steps: task.meter.steps(), watermark: task.meter.standing().watermark }
+    }
+}
+
+/// Looks at all tasks.
+pub(super) fn sample(layout: &Layout, sampled: &mut Vec<Sample>) {
+    sampled.clear();
+    sampled.extend(layout.tasks.iter().map(Sample::of));
+}
+
+/// What blocks whom, upstream first.
+pub(super) fn find(layout: &Layout, sampled: &[Sample], stalls: &[Stall]) -> Vec<Blockage> {
+    let mut found: Vec<_> = stalls.iter().filter(|stall| !stall.over).cloned().map(Blockage::Held).collect();
+    for (number, task) in layout.tasks.iter().enumerate() {
+        if task.meter.is_finished() {
+            continue;
+        }
+        let held = stalls.iter().find(|stall| !stall.over && stall.worker == task.worker);
+        if held.is_some_and(|stall| !task.survey.operators.contains(&stall.operators[0])) {
+            let operators = task.survey.operators.clone();
+            found.push(Blockage::NotRun { operators, worker: task.worker });
+        }
+        if task.meter.is_blocked() {
+            found.extend(room_wanted(layout, task));
+        }
+        let watermark = task.meter.standing().watermark;
+        if sampled.get(number).is_some_and(|sample| sample.watermark == watermark) && !watermark.is_end() {
+            found.extend(watermark_wanted(layout, task, sampled[number]));
+        }
+    }
+    found
+}
+
+/// What a task waits for that cannot hand its output on.
+fn room_wanted(layout: &Layout, task: &TaskSite) -> Vec<Blockage> {
+    let full =
+        task.survey.outputs.iter().filter(|(edge, _)| layout.edges[edge.0].meter.occupancy() >= SLOTS as u64);
+    let full: Vec<_> = full
+        .filter_map(|(edge, from)| {
+            let (_, to) = layout.reader_of(*edge)?;
+            Some(Blockage::EdgeFull { from: *task.survey.operators.get(*from)?, to })
+        })
+        .collect();
+    if full.is_empty() { vec![Blockage::NoRoom { operators: task.survey.operators.clone() }] } else { full }
+}
+
+/// What holds back a task's watermark, which has not moved since it was last looked at.
+fn watermark_wanted(layout: &Layout, task: &TaskSite, sample: Sample) -> Option<Blockage> {
+    let at = sample.watermark;
+    let first = *task.survey.operators.first()?;
+    match task.survey.inputs.as_slice() {
+        // A source that is busy gets on; one that has done nothing since is what all others wait for.
+        [] => (task.meter.steps() == sample.steps && !task.meter.is_blocked())
+            .then_some(Blockage::SourceWatermark { source: first, at }),
+        [_] => None,
+        inputs => {
+            let (_, held_by) = layout.writer_of(*inputs.get(task.meter.standing().held_by)?)?;
+            Some(Blockage::Watermark { operator: first, at, held_by })
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What a task is made of, for those who look at it from outside.
+
+use std::sync::Arc;
+
+use crate::{
+    meter::{CallMark, EdgeMeter, TaskMeter, WorkerMeter},
+    operator_name::OperatorName,
+};
+
+/// The number of an edge in its job.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct EdgeId(pub(crate) usize);
+
+/// A task: its operators and edges.
+#[derive(Debug, Default)]
+pub struct Survey {
+    /// In the order in which records meet them.
+    pub(crate) operators: Vec<OperatorName>,
+    pub(crate) inputs: Vec<EdgeId>,
+    /// The edges out of it, each with the position of the operator that it leads away from.
+    pub(crate) outputs: Vec<(EdgeId, usize)>,
+    /// Sinks: positions among the operators, and whether their code is running.
+    pub(crate) calls: Vec<(usize, Arc<CallMark>)>,
+}
+
+impl Survey {
+    /// The next operator.
+    pub(crate) fn operator(&mut self, name: OperatorName) {
+        self.operators.push(name);
+    }
+
+    /// The next operator, a sink.
+    pub(crate) fn sink(&mut self, name: OperatorName, mark: &Arc<CallMark>) {
+        self.calls.push((self.operators.len(), Arc::clone(mark)));
+        self.operators.push(name);
+    }
+
+    /// An edge that leads away from the operator named last.
+    pub(crate) fn output(&mut self, edge: EdgeId) {
+        self.outputs.push((edge, self.operators.len().saturating_sub(1)));
+    }
+}
+
+/// All of a job that can be looked at while it runs.
+#[derive(Debug, Default)]
+pub(crate) struct Layout {
+    pub(crate) workers: Vec<WorkerSite>,
+    pub(crate) tasks: Vec<TaskSite>,
+    pub(crate) edges: Vec<EdgeSite>,
+}
+
+#[derive(Debug)]
+pub(crate) struct WorkerSite {
+    pub(crate) meter: Arc<WorkerMeter>,
+}
+
+#[derive(Debug)]
+pub(crate) struct TaskSite {
+    pub(crate) worker: usize,
+    pub(crate) survey: Survey,
+    pub(crate) meter: Arc<TaskMeter>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EdgeSite {
+    pub(crate) meter: Arc<EdgeMeter>,
+}
+
+impl Layout {
+    /// The task that writes to an edge and the operator it leads away from.
+    pub(crate) fn writer_of(&self, edge: EdgeId) -> Option<(&TaskSite, OperatorName)> {
+        self.tasks.iter().find_map(|task| {
+            let (_, operator) = task.survey.outputs.iter().find(|(id, _)| *id == edge)?;
+            Some((task, *task.survey.operators.get(*operator)?))
+        })
+    }
+
+    /// The task that reads from an edge and the first operator it leads to.
+    pub(crate) fn reader_of(&self, edge: EdgeId) -> Option<(&TaskSite, OperatorName)> {
+        let task = self.tasks.iter().find(|task| task.survey.inputs.contains(&edge))?;
+        Some((task, *task.survey.operators.first()?))
+    }
+}
