@@ -32,6 +32,6 @@ pub use key::{Keyed, hash_key};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
 pub use state::{KeyLimits, KeyedState};
-pub use stateless::{Filter, Inspect, KeyBy, Map};
+pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, OnTheSpot, Supplies, Supply};
 pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowResult, Windowed};
