@@ -19,6 +19,7 @@
 mod aggregate;
 mod batch;
 mod key;
+mod keyed;
 mod operator;
 mod order;
 mod state;
@@ -29,6 +30,7 @@ mod window;
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
 pub use key::{Keyed, hash_key};
+pub use keyed::{Reduce, Scan};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
 pub use state::{KeyLimits, KeyedState};
