@@ -1,3 +1,9 @@
+//! Operators that look at one record at a time and remember nothing but their counts.
+
+mod fork;
+
+pub use fork::{Split, SplitBy, Tried, TryMap};
+
 use crate::{Emit, Keyed, Operator, Record, Tally};
 
 /// Turns each value into another.
@@ -51,6 +57,100 @@ impl<T, F: FnMut(&T) -> bool> Operator<T> for Filter<F> {
     }
 }
 
+/// Turns each value into another or into nothing: a filter and a map in one.
+///
+/// ```
+/// use nacreous_operators::{FilterMap, Operator, Record};
+/// use nacreous_watermark::Timestamp;
+///
+/// let mut numbers = FilterMap::new(|text: &str| text.parse::<i32>().ok());
+/// let mut out = Vec::new();
+/// for value in ["1", "two", "3"] {
+///     numbers.on_record(Record { time: Timestamp::from_nanos(0), value }, &mut out);
+/// }
+/// assert_eq!(out.iter().map(|record| record.value).collect::<Vec<_>>(), [1, 3]);
+/// assert_eq!(numbers.tally().filtered, 1);
+/// ```
+#[derive(Debug, Clone)]
+pub struct FilterMap<F> {
+    f: F,
+    filtered: u64,
+}
+
+impl<F> FilterMap<F> {
+    /// Applies `f` to each value; one for which it returns `None` is filtered.
+    pub fn new(f: F) -> Self {
+        Self { f, filtered: 0 }
+    }
+}
+
+impl<I, O, F: FnMut(I) -> Option<O>> Operator<I> for FilterMap<F> {
+    type Out = O;
+
+    #[inline]
+    fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<O>) {
+        match (self.f)(record.value) {
+            Some(value) => out.emit(Record { time: record.time, value }),
+            None => self.filtered += 1,
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        Tally { filtered: self.filtered, ..Tally::default() }
+    }
+}
+
+/// Turns each value into any number of others, all at its time.
+///
+/// A value that becomes nothing is filtered; each value beyond the first is added. All that becomes of one value goes
+/// out at once, so a batch that has no room for it grows.
+///
+/// ```
+/// use nacreous_operators::{FlatMap, Operator, Record};
+/// use nacreous_watermark::Timestamp;
+///
+/// let mut words = FlatMap::new(|line: &'static str| line.split_whitespace());
+/// let mut out = Vec::new();
+/// words.on_record(Record { time: Timestamp::from_nanos(7), value: "to be or" }, &mut out);
+/// assert_eq!(out.iter().map(|record| record.value).collect::<Vec<_>>(), ["to", "be", "or"]);
+/// assert_eq!(words.tally().added, 2);
+/// ```
+#[derive(Debug, Clone)]
+pub struct FlatMap<F> {
+    f: F,
+    filtered: u64,
+    added: u64,
+}
+
+impl<F> FlatMap<F> {
+    /// Makes of each value what `f` returns an iterator over.
+    pub fn new(f: F) -> Self {
+        Self { f, filtered: 0, added: 0 }
+    }
+}
+
+impl<I, O: IntoIterator, F: FnMut(I) -> O> Operator<I> for FlatMap<F> {
+    type Out = O::Item;
+
+    #[inline]
+    fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<O::Item>) {
+        let time = record.time;
+        let mut made: u64 = 0;
+        for value in (self.f)(record.value) {
+            made += 1;
+            out.emit(Record { time, value });
+        }
+        match made.checked_sub(1) {
+            Some(more) => self.added += more,
+            None => self.filtered += 1,
+        }
+    }
+
+    fn tally(&self) -> Tally {
+        Tally { filtered: self.filtered, added: self.added, ..Tally::default() }
+    }
+}
+
 /// Shows each record to a closure and passes it on.
 #[derive(Debug, Clone)]
 pub struct Inspect<F>(F);
@@ -92,3 +192,6 @@ impl<T, K, F: FnMut(&T) -> K> Operator<T> for KeyBy<F> {
         out.emit(Record { time: record.time, value: Keyed { key, value: record.value } });
     }
 }
+
+#[cfg(test)]
+mod tests;
