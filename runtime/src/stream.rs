@@ -1,5 +1,6 @@
 //! Typed streams: what the user holds while building a graph.
 
+mod branching;
 mod carried;
 mod keyed;
 mod source;
@@ -9,15 +10,16 @@ pub use keyed::KeyedStream;
 pub use source::SourceStream;
 pub use windowed::WindowedStream;
 
-use std::{array, hash::Hash, marker::PhantomData};
+use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{Filter, Inspect, KeyBy, KeyLimits, Keyed, Map, Operator, OrderBy, Record};
+use nacreous_operators::{
+    Filter, FilterMap, FlatMap, Inspect, KeyBy, KeyLimits, Keyed, Map, Operator, OrderBy, Record,
+};
 
 use self::carried::{Carried, Shared};
 use crate::{
-    graph::Role,
     operator_name::{OperatorId, OperatorName},
-    plan::{CopiesMake, ForwardMake, FromPort, PortId, SinkMake, Then, Upstream},
+    plan::{FromPort, PortId, SinkMake, Then, Upstream},
     sink::{Collect, Collected, Discard, ForEach, Sink},
 };
 
@@ -80,6 +82,29 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         self.then(Filter::new(predicate), OperatorName::here("filter"))
     }
 
+    /// Turns each value into another or into nothing. Values that become nothing count as filtered.
+    #[track_caller]
+    pub fn filter_map<O, F>(self, f: F) -> Stream<O, impl Upstream<Out = O> + use<T, U, O, F>>
+    where
+        O: Send + 'static,
+        F: FnMut(T) -> Option<O> + Clone + Send + 'static,
+    {
+        self.then(FilterMap::new(f), OperatorName::here("filter_map"))
+    }
+
+    /// Turns each value into any number of others, all at its time.
+    ///
+    /// # Cost
+    /// All that one value becomes is taken up at once: a batch that is full grows.
+    #[track_caller]
+    pub fn flat_map<I, F>(self, f: F) -> Stream<I::Item, impl Upstream<Out = I::Item> + use<T, U, I, F>>
+    where
+        I: IntoIterator<Item: Send + 'static> + 'static,
+        F: FnMut(T) -> I + Clone + Send + 'static,
+    {
+        self.then(FlatMap::new(f), OperatorName::here("flat_map"))
+    }
+
     /// Shows each record to `f` and passes it on.
     #[track_caller]
     pub fn inspect<F>(self, f: F) -> Stream<T, impl Upstream<Out = T> + use<T, U, F>>
@@ -98,56 +123,6 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     {
         let keyed = self.then(KeyBy::new(key), OperatorName::here("key_by"));
         KeyedStream::new(keyed.carried, KeyLimits::default())
-    }
-
-    /// Brings two streams together. The records of each stay in order; those of one come between those of the other
-    /// as they happen to arrive.
-    ///
-    /// The watermark is the lesser of the two, so a stream in which nothing happens holds back windows over both.
-    /// Whether a record is late is judged by the watermark of the stream it came from, so that it does not depend on
-    /// how far the other one is. What depends on the order of records across the two (`scan`, say) is up to chance.
-    #[track_caller]
-    pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
-        let name = OperatorName::here("merge");
-        let instances = self.carried.instances.meet(other.carried.instances);
-        let accountable = self.carried.accountable && other.carried.accountable;
-        let (graph, operator) = (self.carried.graph.clone(), self.carried.add_operator(name));
-        let port = self.carried.add_port(operator, instances, Role::Main);
-        self.carried.gather_into(port, accountable);
-        other.carried.gather_into(port, accountable);
-        Stream::at_port(&graph, port, accountable)
-    }
-
-    /// Makes several streams of one: each record is cloned for each.
-    ///
-    /// How many is known from what the result is taken as: `let [a, b] = stream.broadcast();`. All of them must end in
-    /// a sink; a slow one holds back the others.
-    #[track_caller]
-    pub fn broadcast<const N: usize>(self) -> [Stream<T>; N]
-    where
-        T: Clone,
-    {
-        const { assert!(N > 0, "a broadcast needs at least one stream to go to") };
-        let operator = self.carried.add_operator(OperatorName::here("broadcast"));
-        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
-        let graph = self.carried.graph.clone();
-        let ports: [PortId; N] = array::from_fn(|_| self.carried.add_port(operator, instances, Role::Main));
-        self.carried.end(CopiesMake { ports: ports.to_vec(), accountable });
-        ports.map(|port| Stream::at_port(&graph, port, accountable))
-    }
-
-    /// Cuts here: what follows is a task of its own, and the stream's type says nothing of what comes before.
-    ///
-    /// # Cost
-    /// Records move to it in batches, by an edge; nothing is fused across it.
-    #[track_caller]
-    pub fn isolate(self) -> Stream<T> {
-        let operator = self.carried.add_operator(OperatorName::here("isolate"));
-        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
-        let graph = self.carried.graph.clone();
-        let port = self.carried.add_port(operator, instances, Role::Main);
-        self.carried.end(ForwardMake { port, accountable: false });
-        Stream::at_port(&graph, port, accountable)
     }
 
     /// Brings the stream together in one place and in order: of event time, then of `key`.

@@ -1,6 +1,6 @@
 //! Where a stream parts: into a main one and a side output, or into copies.
 
-use nacreous_operators::{Keyed, Prepared, Record, Step, WindowResult, Windowed};
+use nacreous_operators::{Keyed, Prepared, Record, Split, Step, Tried, WindowResult, Windowed};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both};
@@ -33,6 +33,32 @@ impl<K, T, R> Fork for Windowed<K, T, R> {
         match self {
             Self::Result(result) => Ok(result),
             Self::Late(late) => Err(late),
+        }
+    }
+}
+
+impl<T> Fork for Split<T> {
+    type Main = T;
+    type Side = T;
+
+    #[inline]
+    fn part(self) -> Result<T, T> {
+        match self {
+            Self::True(value) => Ok(value),
+            Self::False(value) => Err(value),
+        }
+    }
+}
+
+impl<O, E> Fork for Tried<O, E> {
+    type Main = O;
+    type Side = E;
+
+    #[inline]
+    fn part(self) -> Result<O, E> {
+        match self {
+            Self::Done(value) => Ok(value),
+            Self::Refused(reason) => Err(reason),
         }
     }
 }

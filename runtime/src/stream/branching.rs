@@ -1,0 +1,93 @@
+//! Streams that come together, part, and are copied.
+
+use std::{array, marker::PhantomData};
+
+use nacreous_operators::{SplitBy, TryMap};
+
+use super::Stream;
+use crate::{
+    graph::Role,
+    operator_name::OperatorName,
+    plan::{CopiesMake, ForwardMake, PortId, Upstream},
+};
+
+impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
+    /// Brings two streams together. The records of each stay in order; those of one come between those of the other
+    /// as they happen to arrive.
+    ///
+    /// The watermark is the lesser of the two, so a stream in which nothing happens holds back windows over both.
+    /// Whether a record is late is judged by the watermark of the stream it came from, so that it does not depend on
+    /// how far the other one is. What depends on the order of records across the two (`scan`, say) is up to chance.
+    #[track_caller]
+    pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
+        let name = OperatorName::here("merge");
+        let instances = self.carried.instances.meet(other.carried.instances);
+        let accountable = self.carried.accountable && other.carried.accountable;
+        let (graph, operator) = (self.carried.graph.clone(), self.carried.add_operator(name));
+        let port = self.carried.add_port(operator, instances, Role::Main);
+        self.carried.gather_into(port, accountable);
+        other.carried.gather_into(port, accountable);
+        Stream::at_port(&graph, port, accountable)
+    }
+
+    /// Parts the stream in two: values for which `predicate` is true, and the others. Both must end in a sink.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn split<F>(self, predicate: F) -> (Stream<T, impl Upstream<Out = T> + use<T, U, F>>, Stream<T>)
+    where
+        F: FnMut(&T) -> bool + Clone + Send + 'static,
+    {
+        let parted = self.then(SplitBy::new(predicate), OperatorName::here("split"));
+        let (graph, accountable) = (parted.carried.graph.clone(), parted.carried.accountable);
+        let (carried, others) = parted.carried.fork(Role::Main);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, others, accountable))
+    }
+
+    /// Turns each value into another, or refuses it: the stream of what came of it, and that of the reasons. Refused
+    /// values are counted in the job's report, whether or not the second stream is used.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn try_map<O, E, F>(self, f: F) -> (Stream<O, impl Upstream<Out = O> + use<T, U, O, E, F>>, Stream<E>)
+    where
+        O: Send + 'static,
+        E: Send + 'static,
+        F: FnMut(T) -> Result<O, E> + Clone + Send + 'static,
+    {
+        let tried = self.then(TryMap::new(f), OperatorName::here("try_map"));
+        let graph = tried.carried.graph.clone();
+        let (carried, refused) = tried.carried.fork(Role::Side);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, refused, false))
+    }
+
+    /// Makes several streams of one: each record is cloned for each.
+    ///
+    /// How many is known from what the result is taken as: `let [a, b] = stream.broadcast();`. All of them must end in
+    /// a sink; a slow one holds back the others.
+    #[track_caller]
+    pub fn broadcast<const N: usize>(self) -> [Stream<T>; N]
+    where
+        T: Clone,
+    {
+        const { assert!(N > 0, "a broadcast needs at least one stream to go to") };
+        let operator = self.carried.add_operator(OperatorName::here("broadcast"));
+        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
+        let graph = self.carried.graph.clone();
+        let ports: [PortId; N] = array::from_fn(|_| self.carried.add_port(operator, instances, Role::Main));
+        self.carried.end(CopiesMake { ports: ports.to_vec(), accountable });
+        ports.map(|port| Stream::at_port(&graph, port, accountable))
+    }
+
+    /// Cuts here: what follows is a task of its own, and the stream's type says nothing of what comes before.
+    ///
+    /// # Cost
+    /// Records move to it in batches, by an edge; nothing is fused across it.
+    #[track_caller]
+    pub fn isolate(self) -> Stream<T> {
+        let operator = self.carried.add_operator(OperatorName::here("isolate"));
+        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
+        let graph = self.carried.graph.clone();
+        let port = self.carried.add_port(operator, instances, Role::Main);
+        self.carried.end(ForwardMake { port, accountable: false });
+        Stream::at_port(&graph, port, accountable)
+    }
+}
