@@ -230,6 +230,11 @@ impl Job {
     pub(crate) fn cancel(&self) {
         self.mailbox.post(Event::Cancel);
     }
+
+    pub(crate) fn stop(&self, deadline: Duration) {
+        // A deadline beyond what the clock can count is none.
+        self.mailbox.post(Event::Stop(Instant::now().checked_add(deadline)));
+    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -268,8 +273,7 @@ impl JobHandle {
     /// Asks the job to stop as if its input had ended: what was read is worked off, open windows fire. If that takes
     /// longer than `deadline`, the job is cancelled. Returns at once.
     pub fn stop(&self, deadline: Duration) {
-        // A deadline beyond what the clock can count is none.
-        self.job.mailbox.post(Event::Stop(Instant::now().checked_add(deadline)));
+        self.job.stop(deadline);
     }
 
     /// Asks the job to drop everything and end. Results that have reached their sink's task are still written.

@@ -49,6 +49,7 @@ mod placement;
 mod plan;
 mod provisions;
 mod report;
+mod runtime;
 mod stream;
 mod survey;
 mod task;
@@ -66,6 +67,7 @@ pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
 pub use plan::{FromPort, Upstream};
 pub use report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
+pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{Ended, KeyedStream, SourceStream, Stream, WindowedStream};
 

@@ -12,7 +12,7 @@ pub(crate) const BATCHES: [usize; 3] = [1, 7, 512];
 
 type Item = (i64, u16, i64);
 
-fn nanos(n: i64) -> Duration {
+pub(crate) fn nanos(n: i64) -> Duration {
     Duration::from_nanos(n.unsigned_abs())
 }
 

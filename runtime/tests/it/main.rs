@@ -10,4 +10,5 @@ mod flights;
 mod lifecycle;
 mod naive;
 mod panics;
+mod random_graphs;
 mod sources;

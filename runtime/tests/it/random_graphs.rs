@@ -1,0 +1,73 @@
+//! Graphs put together at random, each run in many ways and compared with an interpreter that knows nothing of
+//! batches, workers or watermarks under way.
+
+mod build;
+mod generate;
+mod interpret;
+
+use nacreous::prelude::*;
+
+use self::generate::Program;
+use crate::equivalence::{BATCHES, WORKERS};
+
+/// What flows in all of these graphs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Item {
+    key: u16,
+    value: i64,
+}
+
+/// How many graphs an ordinary run tries; `NACREOUS_GRAPHS` asks for more.
+const GRAPHS: u64 = 200;
+
+#[test]
+fn random_graphs_agree_with_an_interpreter_however_they_are_run() {
+    let graphs = std::env::var("NACREOUS_GRAPHS").ok().map(|text| text.parse().expect("a number of graphs"));
+    let first = std::env::var("NACREOUS_FIRST_GRAPH").ok().map_or(0, |text| text.parse().expect("a seed"));
+    for seed in first..first + graphs.unwrap_or(GRAPHS) {
+        check(seed);
+    }
+}
+
+fn check(seed: u64) {
+    let program = Program::generate(seed);
+    let expected = interpret::run(&program);
+    for workers in WORKERS {
+        for batch in BATCHES {
+            let what =
+                || format!("NACREOUS_FIRST_GRAPH={seed}, {workers} workers, batch {batch}: {program:#?}");
+            let options = JobOptions { workers, batch, ..JobOptions::DEFAULT };
+            let (found, report) =
+                build::run(&program, options).unwrap_or_else(|error| panic!("{error}; {}", what()));
+            assert_eq!(found.len(), expected.outputs.len(), "{}", what());
+            for (number, (found, expected)) in found.iter().zip(&expected.outputs).enumerate() {
+                assert!(found == expected, "output {number}: {}\n{}", difference(found, expected), what());
+            }
+            assert_eq!(report.records_late, expected.late, "late records: {}", what());
+        }
+    }
+}
+
+/// What one has that the other lacks.
+fn difference(found: &[(i64, Item)], expected: &[(i64, Item)]) -> String {
+    let only = |these: &[(i64, Item)], those: &[(i64, Item)]| {
+        let mut rest = those.to_vec();
+        let mut only = these.to_vec();
+        only.retain(|item| match rest.iter().position(|other| other == item) {
+            Some(at) => {
+                rest.swap_remove(at);
+                false
+            }
+            None => true,
+        });
+        only.truncate(10);
+        only
+    };
+    format!(
+        "{} records instead of {}; too many {:?}, too few {:?}",
+        found.len(),
+        expected.len(),
+        only(found, expected),
+        only(expected, found)
+    )
+}

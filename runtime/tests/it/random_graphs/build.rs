@@ -1,0 +1,106 @@
+//! Programs as graphs of the runtime.
+
+use nacreous::{Collected, JobReport, RunError, Stream, Upstream, prelude::*};
+
+use super::{
+    Item,
+    generate::{Does, Program, Step, functions},
+};
+use crate::equivalence::nanos;
+
+/// Runs a program; what came out of each loose end, sorted.
+pub(crate) fn run(
+    program: &Program,
+    options: JobOptions,
+) -> Result<(Vec<Vec<(i64, Item)>>, JobReport), RunError> {
+    let graph = Graph::new();
+    let mut streams: Vec<Option<Stream<Item>>> = program
+        .sources
+        .iter()
+        .map(|input| {
+            let disorder = BoundedDisorder::new(nanos(input.disorder)).expect("a span");
+            let stream = graph
+                .iter(input.records.clone())
+                .event_time(|(time, _)| Timestamp::from_nanos(*time), disorder);
+            Some(stream.map(|(_, item)| item).isolate())
+        })
+        .collect();
+    for step in &program.steps {
+        let on = streams[step.on].take().expect("a stream is taken once");
+        let and = if step.does.takes_two() { streams[step.and].take() } else { None };
+        streams.extend(apply(*step, on, and).into_iter().map(Some));
+    }
+    let ends: Vec<Collected<Item>> = streams.into_iter().flatten().map(Stream::collect).collect();
+    let report = graph.run(options)?;
+    let outputs = ends.into_iter().map(|end| {
+        let mut records: Vec<_> =
+            end.take().into_iter().map(|record| (record.time.as_nanos(), record.value)).collect();
+        records.sort_unstable();
+        records
+    });
+    Ok((outputs.collect(), report))
+}
+
+fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<Item>> {
+    match step.does {
+        Does::Map(n) => vec![on.map(move |item| functions::map(item, n)).isolate()],
+        Does::Filter(n) => vec![on.filter(move |item| functions::keeps(item, n)).isolate()],
+        Does::FilterMap(n) => vec![on.filter_map(move |item| functions::filter_map(item, n)).isolate()],
+        Does::FlatMap(n) => vec![on.flat_map(move |item| functions::flat_map(item, n)).isolate()],
+        Does::TryMap(n) => {
+            let (done, refused) = on.try_map(move |item| functions::try_map(item, n));
+            vec![done.isolate(), refused]
+        }
+        Does::Split(n) => {
+            let (these, others) = on.split(move |item| functions::keeps(item, n));
+            vec![these.isolate(), others]
+        }
+        Does::BroadcastTwo => on.broadcast::<2>().into(),
+        Does::BroadcastThree => on.broadcast::<3>().into(),
+        Does::Merge => vec![on.merge(and.expect("a merge takes two"))],
+        Does::Isolate => vec![on.isolate()],
+        Does::OrderBy => vec![on.order_by(|item| *item).isolate()],
+        Does::Chain(n) => {
+            let chain =
+                on.map(move |item| functions::map(item, n)).filter(move |item| functions::keeps(item, n));
+            vec![chain.map(move |item| functions::map(item, n + 1)).isolate()]
+        }
+        Does::Reduce => {
+            vec![on.key_by(|item| item.key).reduce(functions::reduce).map(|keyed| keyed.value).isolate()]
+        }
+        Does::Scan => {
+            let scanned = on.key_by(|item| item.key).scan(0, functions::scan);
+            vec![scanned.map(|keyed| keyed.value).isolate()]
+        }
+        Does::Rekey(keys) => {
+            let first = on
+                .map(move |item| functions::rekeyed(item, keys))
+                .key_by(|item| item.key)
+                .scan((), |_, item| item);
+            vec![
+                first
+                    .key_by(|keyed| keyed.key)
+                    .scan((), |_, keyed| keyed.value)
+                    .map(|keyed| keyed.value)
+                    .isolate(),
+            ]
+        }
+        Does::Window { size, every } => window(on, size, every),
+        Does::WindowInChain { size, every } => window(
+            on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),
+            size,
+            every,
+        ),
+    }
+}
+
+fn window(on: Stream<Item, impl Upstream<Out = Item>>, size: i64, every: i64) -> Vec<Stream<Item>> {
+    let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
+    let (results, late) =
+        on.key_by(|item| item.key).window(windows).aggregate(stats(|item: &Item| item.value));
+    let results = results.map(|result| {
+        let figures = result.value;
+        functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
+    });
+    vec![results.isolate(), late.map(|late| late.value).isolate()]
+}

@@ -1,0 +1,231 @@
+//! Programs: what a graph does, as data.
+
+use fastrand::Rng;
+
+use super::Item;
+
+/// A graph: sources, then operators, each on streams that came before it. A stream that no operator takes ends in a
+/// sink.
+#[derive(Debug)]
+pub(crate) struct Program {
+    pub(crate) sources: Vec<Input>,
+    pub(crate) steps: Vec<Step>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) records: Vec<(i64, Item)>,
+    pub(crate) disorder: i64,
+}
+
+/// An operator and the streams it takes. Streams are numbered in the order in which they come about.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Step {
+    pub(crate) does: Does,
+    pub(crate) on: usize,
+    /// For those that take two.
+    pub(crate) and: usize,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Does {
+    Map(i64),
+    Filter(i64),
+    FilterMap(i64),
+    FlatMap(i64),
+    /// Refuses multiples.
+    TryMap(i64),
+    Split(i64),
+    BroadcastTwo,
+    BroadcastThree,
+    Merge,
+    Isolate,
+    OrderBy,
+    /// A map, a filter and another map, fused.
+    Chain(i64),
+    Reduce,
+    Scan,
+    /// Grouped by another key, and by the same one again.
+    Rekey(u16),
+    Window {
+        size: i64,
+        every: i64,
+    },
+    /// With a map and a filter before it and a map behind it, all fused where there is one worker.
+    WindowInChain {
+        size: i64,
+        every: i64,
+    },
+}
+
+/// What is known of a stream while a program is being made.
+#[derive(Debug, Clone, Copy)]
+struct Known {
+    taken: bool,
+    /// Its records come in one order, whatever the number of workers.
+    ordered: bool,
+}
+
+const STEPS_MAX: usize = 12;
+/// So that a few `flat_map`s in a row do not make millions.
+const RECORDS_MAX: usize = 400;
+
+impl Program {
+    pub(crate) fn generate(seed: u64) -> Self {
+        let mut random = Rng::with_seed(seed);
+        let sources: Vec<_> = (0..random.usize(1..=3)).map(|_| Input::generate(&mut random)).collect();
+        let mut streams = vec![Known { taken: false, ordered: true }; sources.len()];
+        let mut steps = Vec::new();
+        for _ in 0..random.usize(1..=STEPS_MAX) {
+            let free: Vec<_> = (0..streams.len()).filter(|stream| !streams[*stream].taken).collect();
+            let Some(on) = random.choice(&free).copied() else { break };
+            let other: Vec<_> = free.iter().copied().filter(|stream| *stream != on).collect();
+            let and = random.choice(&other).copied();
+            let does = Does::generate(&mut random, streams[on], and.is_some());
+            let and = and.filter(|_| does.takes_two()).unwrap_or(on);
+            (streams[on].taken, streams[and].taken) = (true, true);
+            let known = Known { taken: false, ordered: streams[on].ordered && does.keeps_order() };
+            streams.extend((0..does.outputs()).map(|_| known));
+            steps.push(Step { does, on, and });
+        }
+        Self { sources, steps }
+    }
+
+    /// How far apart the ends of windows are, for each that there is: size and hop.
+    pub(crate) fn windows(&self) -> impl Iterator<Item = (i64, i64)> {
+        self.steps.iter().filter_map(|step| match step.does {
+            Does::Window { size, every } | Does::WindowInChain { size, every } => Some((size, every)),
+            _ => None,
+        })
+    }
+}
+
+impl Input {
+    fn generate(random: &mut Rng) -> Self {
+        let count = random.usize(0..RECORDS_MAX);
+        let keys = 1 << random.u32(0..7);
+        let disorder = if random.bool() { 0 } else { random.i64(0..100) };
+        let behind = random.i64(1..150);
+        let mode = random.u8(0..4);
+        let mut now = random.i64(-500..500);
+        let record = |n: usize| {
+            now += match mode {
+                0 => random.i64(0..4),
+                1 => i64::from(n % 40 == 0) * 200,
+                _ => random.i64(0..10),
+            };
+            let time = match mode {
+                2 => now - random.i64(0..behind),
+                3 if random.u8(..) < 3 => now + random.i64(0..3_000),
+                _ => now,
+            };
+            (time, Item { key: random.u16(0..keys), value: random.i64(-1_000..1_000) })
+        };
+        Self { records: (0..count).map(record).collect(), disorder }
+    }
+}
+
+impl Does {
+    fn generate(random: &mut Rng, on: Known, two: bool) -> Self {
+        let n = random.i64(2..7);
+        let size = random.i64(1..120);
+        let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
+        loop {
+            return match random.u8(0..18) {
+                0 => Self::Map(n),
+                1 => Self::Filter(n),
+                2 => Self::FilterMap(n),
+                3 => Self::FlatMap(n),
+                4 => Self::TryMap(n),
+                5 => Self::Split(n),
+                6 => Self::BroadcastTwo,
+                7 => Self::BroadcastThree,
+                8 | 9 if two => Self::Merge,
+                10 => Self::Isolate,
+                11 => Self::OrderBy,
+                12 => Self::Chain(n),
+                13 if on.ordered => Self::Reduce,
+                14 if on.ordered => Self::Scan,
+                15 => Self::Rekey(random.u16(1..9)),
+                16 => Self::Window { size, every },
+                17 => Self::WindowInChain { size, every },
+                _ => continue,
+            };
+        }
+    }
+
+    pub(crate) fn takes_two(self) -> bool {
+        matches!(self, Self::Merge)
+    }
+
+    fn outputs(self) -> usize {
+        match self {
+            Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
+            Self::Window { .. } | Self::WindowInChain { .. } => 2,
+            Self::BroadcastThree => 3,
+            _ => 1,
+        }
+    }
+
+    /// Whether its output comes in one order if its input does.
+    fn keeps_order(self) -> bool {
+        matches!(
+            self,
+            Self::Map(_)
+                | Self::Filter(_)
+                | Self::FilterMap(_)
+                | Self::FlatMap(_)
+                | Self::TryMap(_)
+                | Self::Split(_)
+                | Self::BroadcastTwo
+                | Self::BroadcastThree
+                | Self::Isolate
+                | Self::Chain(_)
+        )
+    }
+}
+
+/// What the functions given to operators do, for the graph and the interpreter alike.
+pub(crate) mod functions {
+    use super::Item;
+
+    pub(crate) fn map(item: Item, n: i64) -> Item {
+        Item { value: item.value.wrapping_mul(n).wrapping_add(1), ..item }
+    }
+
+    pub(crate) fn keeps(item: &Item, n: i64) -> bool {
+        item.value.rem_euclid(n) != 0
+    }
+
+    pub(crate) fn filter_map(item: Item, n: i64) -> Option<Item> {
+        keeps(&item, n).then(|| map(item, n))
+    }
+
+    pub(crate) fn flat_map(item: Item, n: i64) -> impl Iterator<Item = Item> + 'static {
+        (0..item.value.rem_euclid(n).min(3))
+            .map(move |copy| Item { value: item.value.wrapping_add(copy), ..item })
+    }
+
+    pub(crate) fn try_map(item: Item, n: i64) -> Result<Item, Item> {
+        filter_map(item, n).ok_or(item)
+    }
+
+    pub(crate) fn reduce(acc: &mut Item, item: Item) {
+        acc.value = acc.value.wrapping_mul(3).wrapping_add(item.value);
+    }
+
+    pub(crate) fn scan(seen: &mut i64, item: Item) -> Item {
+        *seen = seen.wrapping_mul(5).wrapping_add(item.value);
+        Item { value: *seen, ..item }
+    }
+
+    pub(crate) fn rekeyed(item: Item, keys: u16) -> Item {
+        Item { key: item.value.rem_euclid(i64::from(keys)) as u16, ..item }
+    }
+
+    /// What the figures of a window come to, in one number.
+    pub(crate) fn digest(key: u16, count: u64, sum: i128, min: i64, max: i64) -> Item {
+        let digest = (sum as i64).wrapping_mul(31).wrapping_add(count as i64).wrapping_mul(31);
+        Item { key, value: digest.wrapping_add(min).wrapping_mul(31).wrapping_add(max) }
+    }
+}
