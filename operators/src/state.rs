@@ -123,6 +123,22 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     /// The key's number; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
     #[inline(always)]
     pub(crate) fn intern(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
+        match self.find_in_base(&key) {
+            Some(slot) => Some(slot),
+            None => self.intern_elsewhere(key, begin),
+        }
+    }
+
+    /// The number of a key that is known and among those expected; none of any other.
+    #[inline(always)]
+    pub(crate) fn find_in_base(&self, key: &K) -> Option<SlotNumber> {
+        self.table.find_in_base(key)
+    }
+
+    /// As [`intern`](Self::intern), for a key that is new or not among those expected.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn intern_elsewhere(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         match self.table.find(&key) {
             Ok(slot) => Some(slot),
             Err(hash) => self.insert(key, hash, begin),
@@ -189,8 +205,6 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         self.fault
     }
 
-    #[cold]
-    #[inline(never)]
     fn insert(&mut self, key: K, hash: u64, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         if self.len() >= self.limits.most {
             self.fault = Some(Fault::TooManyKeys { most: self.limits.most });

@@ -76,6 +76,12 @@ impl<T> SlotVec<T> {
 
     /// What has been put into the base.
     #[inline(always)]
+    pub(crate) fn base(&self) -> &[T] {
+        &self.base
+    }
+
+    /// As [`base`](Self::base).
+    #[inline(always)]
     pub(crate) fn base_mut(&mut self) -> &mut [T] {
         &mut self.base
     }

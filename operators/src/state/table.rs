@@ -54,25 +54,36 @@ impl<K: Hash + Eq> KeyTable<K> {
         Self { index, shift, keys, len: 0, next: Vec::new(), migrated: 0, after_next: Vec::new() }
     }
 
-    /// The key's slot number, or its hash if it is new.
+    /// The slot number of a key that is among those expected; none if it is not, or is new.
     ///
     /// # Cost
     /// One hash and about one probe.
     // HOT(key.intern)
     #[inline(always)]
+    pub(super) fn find_in_base(&self, key: &K) -> Option<SlotNumber> {
+        let mut at = home(hash_key(key), self.shift);
+        loop {
+            let slot = self.index[at];
+            // A free place has no key either: that it is one, or not, is seen out of line.
+            if self.keys.base().get(slot as usize)? == key {
+                return Some(SlotNumber::new(slot));
+            }
+            at = (at + 1) & (self.index.len() - 1);
+        }
+    }
+
+    /// The key's slot number, or its hash if it is new.
     pub(super) fn find(&self, key: &K) -> Result<SlotNumber, u64> {
         let hash = hash_key(key);
         let mut at = home(hash, self.shift);
-        loop {
+        while self.index[at] != FREE {
             let slot = self.index[at];
-            if slot == FREE {
-                return Err(hash);
-            }
             if self.keys.at(slot as usize) == key {
                 return Ok(SlotNumber::new(slot));
             }
             at = (at + 1) & (self.index.len() - 1);
         }
+        Err(hash)
     }
 
     /// The number of keys.

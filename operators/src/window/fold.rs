@@ -172,10 +172,20 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         Ok(())
     }
 
-    /// Adds to the accumulator of a key in the recent slice that is new there or not among those expected.
+    /// Adds to the accumulator of a key in the recent slice that is new, or not among those expected.
     #[cold]
     #[inline(never)]
-    fn add_elsewhere(&mut self, slot: SlotNumber, value: &T) {
+    fn add_elsewhere(&mut self, key: K, value: &T) {
+        if let Some(slot) = self.keys.intern_elsewhere(key, || ()) {
+            self.recent.records += 1;
+            self.begin(slot, value);
+        }
+    }
+
+    /// Adds to the accumulator of a key in the recent slice that has none yet, or is not among those expected.
+    #[cold]
+    #[inline(never)]
+    fn begin(&mut self, slot: SlotNumber, value: &T) {
         let column = &mut self.recent.column;
         column.reach_beyond(slot.index());
         match column.get(slot) {
@@ -278,11 +288,11 @@ where
         {
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
-        let Some(slot) = self.keys.intern(key, || ()) else { return };
+        let Some(slot) = self.keys.find_in_base(&key) else { return self.add_elsewhere(key, &value) };
         self.recent.records += 1;
         match self.recent.column.in_base(slot) {
             Some(acc) => self.aggregate.add(acc, &value),
-            None => self.add_elsewhere(slot, &value),
+            None => self.begin(slot, &value),
         }
     }
 
