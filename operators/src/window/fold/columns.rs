@@ -11,7 +11,7 @@ pub(super) struct Columns<A> {
     /// The length of a column's base.
     base: usize,
     /// Columns to be used again, all empty.
-    spare: Vec<Column<A>>,
+    pub(super) spare: Vec<Column<A>>,
     stock: Stock<ColumnBlock<A>, ColumnWant>,
     /// How many columns have been asked for that are not here yet.
     columns_awaited: usize,
