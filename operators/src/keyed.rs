@@ -45,7 +45,12 @@ impl<K: Hash + Eq, T, F: Clone> Clone for Reduce<K, T, F> {
     }
 }
 
-impl<K: Hash + Eq + Clone, T: Clone, F: FnMut(&mut T, T)> Operator<Keyed<K, T>> for Reduce<K, T, F> {
+impl<K, T, F> Operator<Keyed<K, T>> for Reduce<K, T, F>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Clone + Send + 'static,
+    F: FnMut(&mut T, T),
+{
     type Out = Keyed<K, T>;
 
     #[inline]
@@ -123,8 +128,8 @@ impl<K: Hash + Eq, S: Clone, F: Clone> Clone for Scan<K, S, F> {
 
 impl<K, T, S, O, F> Operator<Keyed<K, T>> for Scan<K, S, F>
 where
-    K: Hash + Eq + Clone,
-    S: Clone,
+    K: Hash + Eq + Clone + Send + 'static,
+    S: Clone + Send + 'static,
     F: FnMut(&mut S, T) -> O,
 {
     type Out = Keyed<K, O>;

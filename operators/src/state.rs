@@ -1,11 +1,16 @@
 //! State for each key, in columns indexed by dense slot numbers.
 
+mod slot_vec;
+mod table;
+#[cfg_attr(not(test), expect(dead_code, reason = "for the operators that set timers, which are to come"))]
+mod timers;
+
+pub(crate) use slot_vec::{SlotVec, touched};
+
 use std::hash::Hash;
 
-use crate::{
-    Fault, Prepared, Supplies,
-    key::{KeyTable, SlotNumber},
-};
+use crate::{Block, Fault, Prepared, Supplies, key::SlotNumber, supply::Stock};
+use table::{KeyTable, empty_index};
 
 /// How many keys are expected, and how many are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,64 +28,305 @@ impl Default for KeyLimits {
     }
 }
 
+impl KeyLimits {
+    /// The length of a column's base: a power of two.
+    pub(crate) fn base_length(self) -> usize {
+        self.expected.min(self.most).clamp(BASE_LENGTH_MIN, BASE_LENGTH_MAX).next_power_of_two()
+    }
+}
+
+/// With fewer, what a column costs besides its values would be more than they.
+const BASE_LENGTH_MIN: usize = 16;
+
+/// The most keys that there is memory for from the beginning.
+const BASE_LENGTH_MAX: usize = 1 << 30;
+
 /// A value for each key.
+///
+/// # Cost
+/// A known key: one hash, about one probe, and one look into a column; a call besides for a key beyond those expected.
+/// A new key: besides, up to eight others migrate while the table grows.
+///
+/// It grows without a stall if [`prepare`](crate::Operator::prepare) is called before each batch and heeded. Else a new
+/// key may find that the memory is not there yet; then the allocator is asked for it on the spot, and all keys migrate
+/// at once.
 #[derive(Debug)]
 pub struct KeyedState<K, S> {
     table: KeyTable<K>,
-    values: Vec<S>,
+    values: SlotVec<S>,
     limits: KeyLimits,
     fault: Option<Fault>,
+    stock: Stock<KeyBlock<K, S>, KeyWant>,
+    /// Whether an index has been asked for that is not here yet.
+    index_awaited: bool,
+    /// Whether slots have.
+    slots_awaited: bool,
+}
+
+/// Memory that keyed state grows into.
+pub(crate) enum KeyBlock<K, S> {
+    /// An empty index.
+    Index(Vec<u32>),
+    /// Further segments for keys and their values.
+    Slots(Vec<K>, Vec<S>),
+}
+
+/// Memory that keyed state asks for: a length each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum KeyWant {
+    Index(usize),
+    Slots(usize),
+}
+
+/// The number of keys that migrate with each call of `prepare`: some microseconds, if each comes from far away.
+const MIGRATE_PER_PREPARE: usize = 128;
+
+impl<K, S> KeyBlock<K, S> {
+    fn make(want: KeyWant) -> Self {
+        match want {
+            KeyWant::Index(length) => Self::Index(empty_index(length)),
+            KeyWant::Slots(length) => Self::Slots(touched(length), touched(length)),
+        }
+    }
+}
+
+impl<K: Send + 'static, S: Send + 'static> Block for KeyBlock<K, S> {
+    type Want = KeyWant;
+
+    fn make(want: KeyWant) -> Self {
+        Self::make(want)
+    }
 }
 
 impl<K: Hash + Eq, S> KeyedState<K, S> {
     /// No keys yet, and memory for those expected.
     pub fn new(limits: KeyLimits) -> Self {
-        Self { table: KeyTable::new(), values: Vec::with_capacity(limits.expected), limits, fault: None }
+        let limits = KeyLimits { most: limits.most.min(u32::MAX as usize), ..limits };
+        let length = limits.base_length();
+        let keys = SlotVec::with_base(touched(length), length);
+        Self {
+            table: KeyTable::new(keys, empty_index(length * 2)),
+            values: SlotVec::with_base(touched(length), length),
+            limits,
+            fault: None,
+            stock: Stock::on_the_spot(KeyBlock::make),
+            index_awaited: false,
+            slots_awaited: false,
+        }
     }
 
     /// The key's number and value; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
     #[inline(always)]
     pub(crate) fn entry(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<(SlotNumber, &K, &mut S)> {
-        let slot = self.table.intern(key);
-        if slot.index() == self.values.len() {
-            if slot.index() >= self.limits.most {
-                self.fault = Some(Fault::TooManyKeys { most: self.limits.most });
-                return None;
-            }
-            self.values.push(begin());
+        let slot = self.intern(key, begin)?;
+        Some((slot, self.table.keys().at(slot.index()), self.values.at_mut(slot.index())))
+    }
+
+    /// The key's number; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
+    #[inline(always)]
+    pub(crate) fn intern(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
+        match self.find_in_base(&key) {
+            Some(slot) => Some(slot),
+            None => self.intern_elsewhere(key, begin),
         }
-        Some((slot, &self.table.keys()[slot.index()], &mut self.values[slot.index()]))
+    }
+
+    /// The number of a key that is known and among those expected; none of any other.
+    #[inline(always)]
+    pub(crate) fn find_in_base(&self, key: &K) -> Option<SlotNumber> {
+        self.table.find_in_base(key)
+    }
+
+    /// As [`intern`](Self::intern), for a key that is new or not among those expected.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn intern_elsewhere(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
+        match self.table.find(&key) {
+            Ok(slot) => Some(slot),
+            Err(hash) => self.insert(key, hash, begin),
+        }
     }
 
     /// The key with this number, and its value.
     #[inline]
     pub(crate) fn at(&mut self, slot: SlotNumber) -> (&K, &mut S) {
-        (&self.table.keys()[slot.index()], &mut self.values[slot.index()])
+        (self.table.keys().at(slot.index()), self.values.at_mut(slot.index()))
+    }
+
+    /// The key with this number.
+    #[inline]
+    pub(crate) fn key(&self, slot: SlotNumber) -> &K {
+        self.table.keys().at(slot.index())
+    }
+
+    /// The keys and their values, in the order in which the keys first appeared.
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
+        self.table.keys().iter().zip(self.values.iter())
+    }
+
+    /// How many keys are expected and allowed.
+    pub(crate) fn limits(&self) -> KeyLimits {
+        self.limits
     }
 
     /// The number of keys.
     pub fn len(&self) -> usize {
-        self.values.len()
+        self.table.len()
     }
 
     /// Whether there is no key yet.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty()
+        self.len() == 0
+    }
+
+    /// For how many keys there is memory, or will be once what has been asked for is here: what to size columns by.
+    pub(crate) fn reach(&self) -> usize {
+        let capacity = self.values.capacity();
+        if self.slots_awaited { capacity * 2 } else { capacity }
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
-    pub(crate) fn connect(&mut self, supplies: &mut impl Supplies) {
-        let _ = supplies;
+    pub(crate) fn connect(&mut self, supplies: &mut impl Supplies)
+    where
+        K: Send + 'static,
+        S: Send + 'static,
+    {
+        self.stock.connect(supplies);
     }
 
     /// As [`Operator::prepare`](crate::Operator::prepare).
+    ///
+    /// # Cost
+    /// Up to 128 keys migrate while the table grows; else a few comparisons.
     pub(crate) fn prepare(&mut self, records: usize) -> Prepared {
-        let _ = records;
-        Prepared::Ready
+        let old = self.table.migrate(MIGRATE_PER_PREPARE);
+        self.give_back_index(old);
+        let new_keys = records.min(self.limits.most - self.len());
+        let all_asked = self.provide(new_keys);
+        let awaited = self.index_awaited || self.slots_awaited || !all_asked;
+        if self.headroom() < new_keys && awaited { Prepared::Waiting } else { Prepared::Ready }
     }
 
     /// As [`Operator::fault`](crate::Operator::fault).
     pub(crate) fn fault(&self) -> Option<Fault> {
         self.fault
     }
+
+    fn insert(&mut self, key: K, hash: u64, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
+        if self.len() >= self.limits.most {
+            self.fault = Some(Fault::TooManyKeys { most: self.limits.most });
+            return None;
+        }
+        if !self.table.has_room() {
+            self.make_room();
+        }
+        let (slot, old) = self.table.insert(key, hash);
+        self.values.push(begin());
+        self.give_back_index(old);
+        self.provide(0);
+        Some(slot)
+    }
+
+    /// How many new keys there is room for.
+    fn headroom(&self) -> usize {
+        self.table.index_headroom().min(self.values.capacity() - self.len())
+    }
+
+    /// Takes what has come, and asks for what is or soon will be missing for so many new keys. Whether all of that could
+    /// be asked for.
+    fn provide(&mut self, new_keys: usize) -> bool {
+        loop {
+            self.take_in();
+            let index = self.missing_index(new_keys);
+            let slots = self.missing_slots(new_keys);
+            let index_asked = index.is_some_and(|want| self.stock.ask(want));
+            self.index_awaited |= index_asked;
+            let slots_asked = slots.is_some_and(|want| self.stock.ask(want));
+            self.slots_awaited |= slots_asked;
+            if !index_asked && !slots_asked {
+                return index.is_none() && slots.is_none();
+            }
+        }
+    }
+
+    /// The index that should be asked for now.
+    fn missing_index(&self, new_keys: usize) -> Option<KeyWant> {
+        let capacity = self.table.index_capacity();
+        let is_due = !self.index_awaited && self.is_low(capacity, new_keys);
+        is_due.then(|| KeyWant::Index(self.table.next_index_length(self.len() + new_keys)))
+    }
+
+    /// The segment that should be asked for now.
+    fn missing_slots(&self, new_keys: usize) -> Option<KeyWant> {
+        let capacity = self.values.capacity();
+        (!self.slots_awaited && self.is_low(capacity, new_keys)).then_some(KeyWant::Slots(capacity))
+    }
+
+    /// Whether memory for so many keys is two thirds full, or too small for as many new keys, or soon will be.
+    fn is_low(&self, capacity: usize, new_keys: usize) -> bool {
+        // A table that is nearly empty has time.
+        let ahead = if self.len() >= capacity / 4 { new_keys } else { 0 };
+        let is_short = self.len() + new_keys + ahead > capacity;
+        capacity < self.limits.most && (is_short || self.len() >= capacity / 3 * 2)
+    }
+
+    /// Puts what has been asked for and has come to use.
+    fn take_in(&mut self) {
+        while let Some(block) = self.stock.take() {
+            match block {
+                KeyBlock::Index(index) => {
+                    self.index_awaited = false;
+                    let unfit = self.table.offer_index(index);
+                    self.give_back_index(unfit);
+                }
+                KeyBlock::Slots(keys, values) => {
+                    self.slots_awaited = false;
+                    self.add_slots(keys, values);
+                }
+            }
+        }
+    }
+
+    fn add_slots(&mut self, keys: Vec<K>, values: Vec<S>) {
+        if self.table.keys().can_add(&keys) && self.values.can_add(&values) {
+            self.table.add_keys(keys);
+            self.values.add_segment(values);
+        } else {
+            self.stock.give_back(KeyBlock::Slots(keys, values));
+        }
+    }
+
+    fn give_back_index(&mut self, index: Option<Vec<u32>>) {
+        index.into_iter().for_each(|index| self.stock.give_back(KeyBlock::Index(index)));
+    }
+
+    /// Makes room for a key on the spot: a stall, of the allocator's and for as long as it takes all keys to migrate.
+    /// Only where nobody prepared for the key, or the memory has not come.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        self.take_in();
+        if self.values.capacity() == self.len() {
+            let length = self.values.capacity();
+            self.add_slots(touched(length), touched(length));
+        }
+        while !self.table.has_room() {
+            if !self.table.is_migrating() {
+                let unfit = self.table.offer_index(empty_index(self.table.next_index_length(0)));
+                debug_assert!(unfit.is_none(), "it is longer than the one there is");
+            }
+            let old = self.table.migrate(usize::MAX);
+            self.give_back_index(old);
+        }
+    }
 }
+
+/// The clone has the same limits and no keys: it serves another instance.
+impl<K: Hash + Eq, S> Clone for KeyedState<K, S> {
+    fn clone(&self) -> Self {
+        Self::new(self.limits)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -4,6 +4,10 @@
 //! touching it for the first time, takes far longer than a record should have to wait. So the operator asks ahead of
 //! time for a [`Block`], goes on, and finds it later; who makes it, and on which thread, is not its business.
 
+mod stock;
+
+pub(crate) use stock::Stock;
+
 /// A piece of memory that can be asked for.
 pub trait Block: Send + 'static {
     /// What is asked for: which part of the state, and how much.
@@ -64,3 +68,6 @@ impl<B: Block<Want: Send>> Supply<B> for OnTheSpot<B> {
         drop(block);
     }
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -2,11 +2,18 @@ use std::{collections::VecDeque, hash::Hash, mem};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
+use self::{
+    column::Column,
+    columns::{Columns, InUse},
+};
 use super::{Sliding, TimeWindow, WindowResult, Windowed, sliding::SliceNumber};
 use crate::{
-    Aggregate, Emit, Keyed, Operator, Record, Step, Tally,
-    key::{KeyTable, SlotNumber},
+    Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
+    key::SlotNumber,
 };
+
+mod column;
+mod columns;
 
 /// Aggregates the records of each key over windows of event time.
 ///
@@ -16,71 +23,55 @@ use crate::{
 /// A record counts in each of its windows that the watermark, as it stood before the record, has not
 /// closed. If that leaves none it is late and goes out whole as [`Windowed::Late`].
 ///
+/// Behind a merge, the watermark is that of the record's own input, as [`judge_by`](Operator::judge_by) brings it, and
+/// the results are the same however the inputs were interleaved.
+///
 /// # Cost
 /// A record: one key look-up and one accumulator; a search among the open slices where it does not lie in
 /// the same slice as the record before. A closing window: one pass over the keys used in each of its slices.
-/// Memory: one accumulator for each key and open slice; keys are kept for good.
+/// Memory: one accumulator for each key and open slice; keys are kept for good. It grows as [`KeyedState`] does, ahead of
+/// need if [`prepare`](Operator::prepare) is called and heeded; more slices in one batch than there are spare columns, of
+/// which there is one for each four slices open and two besides, cost the allocator's time.
 pub struct WindowFold<K, A: Aggregate<T>, T> {
     windows: Sliding,
     aggregate: A,
-    keys: KeyTable<K>,
+    keys: KeyedState<K, ()>,
     /// The slices that have records and lie in an open window, in order of time.
     slices: VecDeque<Slice<A::Acc>>,
-    /// The slice that the last record went to. Its column is here, and an empty one in its place.
+    /// The slice that the last record went to. Its column is here, and an absent one in its place.
     recent: Recent<A::Acc>,
-    /// Columns to be used again, all empty.
-    spare: Vec<Column<A::Acc>>,
+    /// Columns that are not in use.
+    columns: Columns<A::Acc>,
     /// The number of the first window that has not fired: all windows before it are closed.
     open_from: i64,
+    /// What the records that come are judged by, and the first window that it leaves open.
+    own: (Watermark, i64),
     firing: Firing<A::Acc>,
     tally: Tally,
 }
 
-/// An accumulator for each key, by slot number; none for a key without records.
-#[derive(Clone)]
-struct Column<A> {
-    cells: Vec<Option<A>>,
-    /// The slot numbers of the keys that have one, so that emptying the column and combining it with another
-    /// costs nothing for the others.
-    used: Vec<SlotNumber>,
-}
-
-/// The length of a column while there are few keys.
-const COLUMN_LENGTH_MIN: usize = 16;
-
-impl<A: Clone> Column<A> {
-    fn new() -> Self {
-        Self { cells: Vec::new(), used: Vec::new() }
-    }
-
-    /// Makes room for this many keys.
-    fn lengthen(&mut self, keys: usize) {
-        self.cells.resize(keys.max(self.cells.len()), None);
-        self.used.reserve(keys.saturating_sub(self.used.len()));
-    }
-
-    fn clear(&mut self) {
-        self.used.drain(..).for_each(|slot| self.cells[slot.index()] = None);
-    }
-}
-
-#[derive(Clone)]
+/// Records of one slice that count in the same windows.
+///
+/// An input that is ahead may have closed windows that have not fired yet, as the others hold them open. Its records do
+/// not count in those, though those of other inputs in the same slice do: then the slice is here twice, in the order of
+/// the first window in which its records count.
 struct Slice<A> {
     number: SliceNumber,
-    /// The numbers of the first and last window over it.
+    /// The number of the first window over it.
+    first: i64,
+    /// The numbers of the first and the last window in which its records count.
     windows: (i64, i64),
     column: Column<A>,
 }
 
 /// What the hot path needs of a slice, so that records near each other in time skip the search for it.
-#[derive(Clone)]
 struct Recent<A> {
     start: i64,
     /// In nanoseconds; zero if there is no recent slice.
     length: u64,
     /// Where its column is to go back to.
     index: Option<usize>,
-    /// How many of the slice's windows are closed already.
+    /// How many of the slice's windows are closed already to its records.
     missed: u64,
     /// How many records it has taken since it became the recent one.
     records: u64,
@@ -95,31 +86,40 @@ impl<A> Recent<A> {
 }
 
 /// The window being emitted, which may take several calls if the output is narrow.
-#[derive(Clone)]
 struct Firing<A> {
     window: TimeWindow,
     /// Its accumulators; taken out one by one, so that the column is empty in the end.
     column: Column<A>,
-    /// The position among the column's used slots to go on with.
+    /// The slot number to go on with.
     next: usize,
 }
 
 impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
-    /// An operator that has seen nothing yet.
+    /// An operator that has seen nothing yet, for a usual number of keys.
     pub fn new(windows: Sliding, aggregate: A) -> Self {
+        let limits = KeyLimits::default();
         let zero = Timestamp::from_nanos(0);
-        let idle = Firing { window: TimeWindow { start: zero, end: zero }, column: Column::new(), next: 0 };
+        let idle =
+            Firing { window: TimeWindow { start: zero, end: zero }, column: Column::absent(), next: 0 };
+        let column = Column::absent();
         Self {
             windows,
             aggregate,
-            keys: KeyTable::new(),
+            keys: KeyedState::new(limits),
             slices: VecDeque::with_capacity(64),
-            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column: Column::new() },
-            spare: Vec::with_capacity(64),
+            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column },
+            columns: Columns::new(limits.base_length()),
             open_from: i64::MIN,
+            own: (Watermark::MIN, i64::MIN),
             firing: idle,
             tally: Tally::default(),
         }
+    }
+
+    /// The same for so many keys. It must not have seen anything yet.
+    #[must_use]
+    pub fn with_limits(self, limits: KeyLimits) -> Self {
+        Self { keys: KeyedState::new(limits), columns: Columns::new(limits.base_length()), ..self }
     }
 
     /// Puts the recent slice's column back in its place.
@@ -127,8 +127,18 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         if let Some(index) = self.recent.index.take() {
             mem::swap(&mut self.recent.column, &mut self.slices[index].column);
             self.recent.length = 0;
-            self.tally = self.tally();
+            self.tally = self.counted();
             self.recent.records = 0;
+        }
+    }
+
+    /// The tally with the records of the recent slice.
+    fn counted(&self) -> Tally {
+        let Recent { records, missed, .. } = self.recent;
+        Tally {
+            on_time: self.tally.on_time + records,
+            missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
+            ..self.tally
         }
     }
 
@@ -138,51 +148,50 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         self.leave_recent();
         let number = self.windows.slice_at(time);
         let (first, last) = self.windows.windows_over(number);
-        let closed = self.open_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
+        let (_, own_open) = self.own;
+        let judged_from = own_open.max(self.open_from);
+        let closed = judged_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
         let missed = closed.unsigned_abs();
-        if last < self.open_from {
+        if last < judged_from {
             return Err(missed);
         }
-        let index = match self.slices.binary_search_by_key(&number, |slice| slice.number) {
+        // Windows that have fired need not be told from those that its records do not count in.
+        let counts_from = if own_open <= self.open_from { first } else { first.max(own_open) };
+        let place = |slice: &Slice<_>| (slice.number, slice.windows.0);
+        let index = match self.slices.binary_search_by_key(&(number, counts_from), place) {
             Ok(index) => index,
             Err(index) => {
-                let column = self.empty_column();
-                self.slices.insert(index, Slice { number, windows: (first, last), column });
+                let column = self.columns.take(self.slices.len(), self.keys.reach());
+                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), column });
                 index
             }
         };
         let (start, length) = self.windows.extent(number);
-        let column = mem::replace(&mut self.slices[index].column, Column::new());
+        let column = mem::replace(&mut self.slices[index].column, Column::absent());
         self.recent = Recent { start, length, index: Some(index), missed, records: 0, column };
         Ok(())
     }
 
-    /// How long a column is made: enough for the keys there are, rounded up so that it seldom has to grow.
-    fn column_length(&self) -> usize {
-        self.keys.keys().len().max(COLUMN_LENGTH_MIN).next_power_of_two()
-    }
-
-    /// A column long enough for all keys. A shortage is met with several at once, so that it becomes rare.
-    fn empty_column(&mut self) -> Column<A::Acc> {
-        if self.spare.is_empty() {
-            let more = self.slices.len() / 2 + 1;
-            let length = self.column_length();
-            self.spare.resize(more, Column::new());
-            self.spare.iter_mut().for_each(|column| column.lengthen(length));
+    /// Adds to the accumulator of a key in the recent slice that is new, or not among those expected.
+    #[cold]
+    #[inline(never)]
+    fn add_elsewhere(&mut self, key: K, value: &T) {
+        if let Some(slot) = self.keys.intern_elsewhere(key, || ()) {
+            self.recent.records += 1;
+            self.begin(slot, value);
         }
-        let mut column = self.spare.pop().expect("a column was put there if there was none");
-        column.lengthen(self.column_length());
-        column
     }
 
-    /// Begins the accumulator of a key in the recent slice.
+    /// Adds to the accumulator of a key in the recent slice that has none yet, or is not among those expected.
     #[cold]
     #[inline(never)]
     fn begin(&mut self, slot: SlotNumber, value: &T) {
-        let length = self.column_length();
-        self.recent.column.lengthen(length);
-        self.recent.column.cells[slot.index()] = Some(self.aggregate.lift(value));
-        self.recent.column.used.push(slot);
+        let column = &mut self.recent.column;
+        column.reach_beyond(slot.index());
+        match column.get(slot) {
+            Some(acc) => self.aggregate.add(acc, value),
+            None => column.begin(slot, self.aggregate.lift(value)),
+        }
     }
 
     #[cold]
@@ -198,30 +207,36 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
     }
 
+    /// The number of the first window with records that has not fired.
+    fn first_filled(&self) -> Option<i64> {
+        let mut first_filled = None;
+        for slice in &self.slices {
+            // Where records do not count in the first windows of their slice, those of a later one may come first.
+            if first_filled.is_some_and(|filled| filled <= slice.first.max(self.open_from)) {
+                break;
+            }
+            let fills_from = slice.windows.0.max(self.open_from);
+            first_filled = Some(first_filled.map_or(fills_from, |filled: i64| filled.min(fills_from)));
+        }
+        first_filled
+    }
+
     /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
     fn assemble(&mut self, number: i64) {
-        let length = self.column_length();
         let column = &mut self.firing.column;
-        let mut slices = self.slices.iter_mut().take_while(|slice| slice.windows.0 <= number).peekable();
+        let over = self.slices.iter_mut().take_while(|slice| slice.first <= number);
+        let mut slices = over.filter(|slice| slice.windows.0 <= number).peekable();
         if let Some(oldest) = slices.next_if(|slice| slice.windows.1 == number) {
             // The oldest slice is not needed after its last window: take its column as it is.
             mem::swap(column, &mut oldest.column);
         }
-        column.lengthen(length);
-        for slice in slices {
-            for slot in &slice.column.used {
-                let Some(part) = &slice.column.cells[slot.index()] else { continue };
-                match &mut column.cells[slot.index()] {
-                    Some(acc) => self.aggregate.combine(acc, part),
-                    none => {
-                        *none = Some(part.clone());
-                        column.used.push(*slot);
-                    }
-                }
-            }
+        if column.is_absent() {
+            *column = self.columns.take(0, self.keys.reach());
         }
-        // Results leave in the order in which keys first appeared.
-        column.used.sort_unstable();
+        for slice in slices {
+            column.reach_beyond(slice.column.reach() - 1);
+            column.combine(&slice.column, |acc, part| self.aggregate.combine(acc, part));
+        }
         self.firing.window = self.windows.window(number);
         self.firing.next = 0;
     }
@@ -229,42 +244,46 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
         while self.slices.front().is_some_and(|slice| slice.windows.1 < self.open_from) {
-            if let Some(mut slice) = self.slices.pop_front() {
-                slice.column.clear();
-                self.spare.push(slice.column);
-            }
+            let column = self.slices.pop_front().map(|slice| slice.column);
+            column
+                .into_iter()
+                .filter(|column| !column.is_absent())
+                .for_each(|column| self.columns.put_back(column));
         }
     }
 
-    /// Emits what is left of the window being fired.
+    /// Emits what is left of the window being fired, keys in the order in which they first appeared.
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
         let Firing { window, column, next } = &mut self.firing;
-        while let Some(slot) = column.used.get(*next) {
-            if !out.has_room() {
+        loop {
+            if !out.has_room() && column.has_from(*next) {
                 return Step::More;
             }
-            *next += 1;
-            let Some(acc) = column.cells[slot.index()].take() else { continue };
-            let key = self.keys.keys()[slot.index()].clone();
+            let Some((slot, acc)) = column.take_from(*next) else { break };
+            *next = slot.index() + 1;
+            let key = self.keys.key(slot).clone();
             let result = WindowResult { window: *window, key, value: self.aggregate.finish(acc) };
             self.tally.results += 1;
             let last_instant = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
             out.emit(Record { time: last_instant, value: Windowed::Result(result) });
         }
-        column.used.clear();
         *next = 0;
         Step::Done
     }
 }
 
-/// The clone has the same windows and aggregate and has seen nothing: it serves another instance.
+/// The clone has the same windows, aggregate and limits and has seen nothing: it serves another instance.
 impl<T, K: Hash + Eq + Clone, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
     fn clone(&self) -> Self {
-        Self::new(self.windows, self.aggregate.clone())
+        Self::new(self.windows, self.aggregate.clone()).with_limits(self.keys.limits())
     }
 }
 
-impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowFold<K, A, T> {
+impl<T, K, A> Operator<Keyed<K, T>> for WindowFold<K, A, T>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    A: Aggregate<T, Acc: Send + 'static>,
+{
     type Out = Windowed<K, T, A::Out>;
 
     // HOT(window.record)
@@ -276,11 +295,11 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
         {
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
-        let slot = self.keys.intern(key);
+        let Some(slot) = self.keys.find_in_base(&key) else { return self.add_elsewhere(key, &value) };
         self.recent.records += 1;
-        match self.recent.column.cells.get_mut(slot.index()) {
-            Some(Some(acc)) => self.aggregate.add(acc, &value),
-            _ => self.begin(slot, &value),
+        match self.recent.column.in_base(slot) {
+            Some(acc) => self.aggregate.add(acc, &value),
+            None => self.begin(slot, &value),
         }
     }
 
@@ -294,11 +313,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
             }
             self.retire();
             // Windows without records are passed over, however many there are.
-            let Some(oldest) = self.slices.front() else { break };
-            let number = oldest.windows.0.max(self.open_from);
-            if number >= open_from {
-                break;
-            }
+            let Some(number) = self.first_filled().filter(|number| *number < open_from) else { break };
             self.assemble(number);
             self.open_from = number + 1;
         }
@@ -306,13 +321,37 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> Operator<Keyed<K, T>> for WindowF
         Step::Done
     }
 
-    fn tally(&self) -> Tally {
-        let Recent { records, missed, .. } = self.recent;
-        Tally {
-            on_time: self.tally.on_time + records,
-            missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
-            ..self.tally
+    fn judge_by(&mut self, watermark: Watermark) {
+        let (before, open_before) = self.own;
+        if watermark != before {
+            let open = self.windows.first_open(watermark);
+            self.own = (watermark, open);
+            if open != open_before {
+                self.leave_recent();
+            }
         }
+    }
+
+    fn connect(&mut self, supplies: &mut impl Supplies) {
+        self.keys.connect(supplies);
+        self.columns.connect(supplies);
+    }
+
+    fn prepare(&mut self, records: usize) -> Prepared {
+        let keys = self.keys.prepare(records);
+        let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
+        let Self { slices, recent, firing, .. } = self;
+        let in_use = InUse { slices, recent: &mut recent.column, firing: &mut firing.column };
+        let columns = self.columns.prepare(needed, self.keys.reach(), in_use);
+        if keys == Prepared::Ready { columns } else { keys }
+    }
+
+    fn fault(&self) -> Option<Fault> {
+        self.keys.fault()
+    }
+
+    fn tally(&self) -> Tally {
+        self.counted()
     }
 }
 

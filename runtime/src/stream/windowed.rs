@@ -47,7 +47,7 @@ where
         A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
     {
         let name = OperatorName::here("aggregate");
-        let operator = WindowFold::new(self.windows, aggregate);
+        let operator = WindowFold::new(self.windows, aggregate).with_limits(self.limits);
         let mut carried = self.carried.exchange().then(operator, name);
         carried.accountable = false;
         let graph = carried.graph.clone();

@@ -185,3 +185,6 @@ fn a_column_grows_with_the_keys_while_slices_are_open() {
     assert!(counts[5_000..10_000].iter().all(|count| *count == 3), "window [0, 20)");
     assert!(counts[10_000..].iter().all(|count| *count == 1), "window [10, 30)");
 }
+
+mod growth;
+mod merged;

@@ -1,0 +1,220 @@
+use nacreous_watermark::{Timestamp, Watermark};
+
+use super::slot_vec::{SlotVec, touched};
+use crate::{Block, Prepared, Supplies, key::SlotNumber, supply::Stock};
+
+/// Timers, each for a key at an instant of event time, that go off in order of time, then of slot number.
+///
+/// A binary heap in segments. Nothing moves when it grows; it grows ahead of need if [`prepare`](Self::prepare) is called
+/// and heeded, else a timer may have to wait for the allocator.
+///
+/// # Cost
+/// A timer set or gone off: comparisons that grow with the logarithm of the timers set. Memory: 16 bytes each.
+#[derive(Debug)]
+pub(crate) struct TimerQueue {
+    /// No timer is before the one at half its place (places count from one).
+    heap: SlotVec<Timer>,
+    len: usize,
+    stock: Stock<TimerBlock, usize>,
+    /// Whether a segment has been asked for that is not here yet.
+    awaited: bool,
+}
+
+type Timer = (Timestamp, SlotNumber);
+
+/// A further segment for timers; what is asked for is its length.
+pub(crate) struct TimerBlock(Vec<Timer>);
+
+impl Block for TimerBlock {
+    type Want = usize;
+
+    fn make(length: usize) -> Self {
+        Self(touched(length))
+    }
+}
+
+/// Timers that fit before the memory grows.
+const INITIAL_TIMERS: usize = 1_024;
+
+impl TimerQueue {
+    /// No timers, and memory for a thousand.
+    pub(crate) fn new() -> Self {
+        Self::with_base(INITIAL_TIMERS)
+    }
+
+    fn with_base(length: usize) -> Self {
+        let heap = SlotVec::with_base(touched(length), length);
+        Self { heap, len: 0, stock: Stock::on_the_spot(TimerBlock::make), awaited: false }
+    }
+
+    /// Sets a timer. One set twice goes off once, if it has not gone off in between.
+    pub(crate) fn push(&mut self, time: Timestamp, slot: SlotNumber) {
+        if self.len == self.heap.capacity() {
+            self.make_room();
+        }
+        self.heap.push((time, slot));
+        self.len += 1;
+        self.sift_up();
+    }
+
+    /// The next timer that the watermark has passed, or that there is at all if it is the end.
+    pub(crate) fn pop_due(&mut self, watermark: Watermark) -> Option<Timer> {
+        let next = *self.first()?;
+        if next.0 >= watermark.time() && !watermark.is_end() {
+            return None;
+        }
+        while self.first() == Some(&next) {
+            self.pop();
+        }
+        Some(next)
+    }
+
+    /// As [`Operator::connect`](crate::Operator::connect).
+    pub(crate) fn connect(&mut self, supplies: &mut impl Supplies) {
+        self.stock.connect(supplies);
+    }
+
+    /// As [`Operator::prepare`](crate::Operator::prepare), for so many timers to be set.
+    pub(crate) fn prepare(&mut self, timers: usize) -> Prepared {
+        loop {
+            self.take_in();
+            let capacity = self.heap.capacity();
+            let is_short = self.len.saturating_add(timers) > capacity;
+            let is_low = is_short || self.len >= capacity / 4 * 3;
+            if is_low && !self.awaited && self.stock.ask(capacity) {
+                self.awaited = true;
+            } else {
+                return if is_short { Prepared::Waiting } else { Prepared::Ready };
+            }
+        }
+    }
+
+    fn first(&self) -> Option<&Timer> {
+        (self.len > 0).then(|| self.heap.at(0))
+    }
+
+    fn pop(&mut self) {
+        if let Some(last) = self.heap.pop() {
+            self.len -= 1;
+            if self.len > 0 {
+                *self.heap.at_mut(0) = last;
+                self.sift_down();
+            }
+        }
+    }
+
+    /// Brings the last timer to its place.
+    fn sift_up(&mut self) {
+        let mut place = self.len;
+        while place > 1 && self.heap.at(place - 1) < self.heap.at(place / 2 - 1) {
+            self.swap(place, place / 2);
+            place /= 2;
+        }
+    }
+
+    /// Brings the first timer to its place.
+    fn sift_down(&mut self) {
+        let mut place = 1;
+        while place * 2 <= self.len {
+            let (left, right) = (place * 2, place * 2 + 1);
+            let right_is_next = right <= self.len && self.heap.at(right - 1) < self.heap.at(left - 1);
+            let next = if right_is_next { right } else { left };
+            if self.heap.at(place - 1) <= self.heap.at(next - 1) {
+                break;
+            }
+            self.swap(place, next);
+            place = next;
+        }
+    }
+
+    /// Swaps the timers at two places, counted from one.
+    fn swap(&mut self, one: usize, other: usize) {
+        let timer = *self.heap.at(one - 1);
+        *self.heap.at_mut(one - 1) = *self.heap.at(other - 1);
+        *self.heap.at_mut(other - 1) = timer;
+    }
+
+    fn take_in(&mut self) {
+        while let Some(TimerBlock(segment)) = self.stock.take() {
+            self.awaited = false;
+            if self.heap.can_add(&segment) {
+                self.heap.add_segment(segment);
+            } else {
+                self.stock.give_back(TimerBlock(segment));
+            }
+        }
+    }
+
+    /// Makes room for a timer on the spot, which is a stall: only where nobody prepared for it.
+    #[cold]
+    #[inline(never)]
+    fn make_room(&mut self) {
+        self.take_in();
+        if self.len == self.heap.capacity() {
+            self.heap.add_segment(touched(self.heap.capacity()));
+        }
+    }
+}
+
+/// The clone has no timers: it serves another instance.
+impl Clone for TimerQueue {
+    fn clone(&self) -> Self {
+        Self::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::supply::tests::{Late, Never};
+
+    #[test]
+    fn timers_go_off_as_from_a_sorted_set() {
+        for seed in 0..300 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let mut timers = TimerQueue::with_base(1 << random.u32(0..5));
+            match seed % 4 {
+                0 => {}
+                1 => timers.connect(&mut Never),
+                _ => timers.connect(&mut Late::new(seed)),
+            }
+            let heed = seed % 4 != 1 && random.bool();
+            let mut oracle = BTreeSet::new();
+            let mut watermark = 0;
+            for _ in 0..300 {
+                let more = random.usize(0..10);
+                while timers.prepare(more) == Prepared::Waiting && heed {}
+                assert!(
+                    !heed || timers.heap.capacity() - timers.len >= more,
+                    "seed {seed}: ready without room"
+                );
+                for _ in 0..more {
+                    let time = Timestamp::from_nanos(watermark + random.i64(-3..60));
+                    let slot = SlotNumber::new(random.u32(0..4));
+                    timers.push(time, slot);
+                    oracle.insert((time, slot));
+                }
+                watermark += random.i64(0..9);
+                let at = Watermark::at(Timestamp::from_nanos(watermark));
+                while let Some(timer) = timers.pop_due(at) {
+                    assert!(timer.0 < at.time());
+                    assert_eq!(oracle.pop_first(), Some(timer), "seed {seed}");
+                    if random.u8(..) < 20 {
+                        // Set again by what it set off: it goes off again.
+                        timers.push(timer.0, timer.1);
+                        oracle.insert(timer);
+                    }
+                }
+                assert!(oracle.first().is_none_or(|(time, _)| *time >= at.time()), "seed {seed}");
+            }
+            timers.push(Timestamp::MAX, SlotNumber::new(9));
+            oracle.insert((Timestamp::MAX, SlotNumber::new(9)));
+            while let Some(timer) = timers.pop_due(Watermark::END) {
+                assert_eq!(oracle.pop_first(), Some(timer), "seed {seed}");
+            }
+            assert!(oracle.is_empty() && timers.len == 0, "seed {seed}");
+        }
+    }
+}

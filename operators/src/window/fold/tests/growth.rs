@@ -1,0 +1,148 @@
+//! Windows that begin with few keys and come to have many.
+
+use std::{
+    cell::Cell,
+    hash::{Hash, Hasher},
+};
+
+use super::*;
+use crate::{
+    KeyLimits, Prepared,
+    supply::tests::{Late, Never},
+};
+
+thread_local! {
+    static HASHED: Cell<usize> = const { Cell::new(0) };
+}
+
+/// A key that counts how often it is hashed: when it is looked up, and when it migrates.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Counted(u32);
+
+impl Hash for Counted {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        HASHED.set(HASHED.get() + 1);
+        self.0.hash(state);
+    }
+}
+
+fn hashed<R>(most: usize, call: impl FnOnce() -> R) -> R {
+    HASHED.set(0);
+    let result = call();
+    assert!(HASHED.get() <= most, "{} keys hashed in one call", HASHED.get());
+    result
+}
+
+/// An operator with hopping windows, three over each instant, for few keys.
+fn fold(most: usize) -> Fold {
+    let nanos = Duration::from_nanos;
+    let windows = Sliding::new(nanos(30), nanos(10)).unwrap();
+    WindowFold::new(windows, crate::count()).with_limits(KeyLimits { expected: 16, most })
+}
+
+type Fold = WindowFold<Counted, crate::Count, ()>;
+
+/// The lengths of all columns, in use or not.
+fn columns(fold: &Fold) -> Vec<usize> {
+    let slices = fold.slices.iter().map(|slice| &slice.column);
+    let columns = slices.chain([&fold.recent.column, &fold.firing.column]).chain(&fold.columns.spare);
+    columns.filter(|column| !column.is_absent()).map(Column::reach).collect()
+}
+
+/// For how many accumulators there is memory.
+fn cells(fold: &Fold) -> usize {
+    columns(fold).iter().sum()
+}
+
+fn record(time: i64, key: u32) -> Record<Keyed<Counted, ()>> {
+    Record { time: Timestamp::from_nanos(time), value: Keyed { key: Counted(key), value: () } }
+}
+
+fn results(out: &[Record<Windowed<Counted, (), u64>>]) -> Vec<(i64, u32, u64)> {
+    let result = |record: &Record<Windowed<Counted, (), u64>>| match &record.value {
+        Windowed::Result(result) => (result.window.end.as_nanos(), result.key.0, result.value),
+        Windowed::Late(_) => panic!("nothing is late"),
+    };
+    out.iter().map(result).collect()
+}
+
+#[test]
+fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_much_of_it() {
+    for seed in 0..30 {
+        let mut late = Late::new(seed);
+        let mut fold = fold(usize::MAX);
+        fold.connect(&mut late);
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut oracle = BTreeMap::new();
+        let mut out = Vec::new();
+        for round in 0..200_i64 {
+            let mut waits = 0;
+            while hashed(128, || fold.prepare(50)) == Prepared::Waiting {
+                waits += 1;
+                assert!(waits < 1_000, "seed {seed}, round {round}: waits for what does not come");
+            }
+            for _ in 0..50 {
+                let key = random.u32(0..=u32::try_from(round).unwrap() * 50);
+                let time = round + random.i64(0..25);
+                let before = cells(&fold);
+                hashed(10, || fold.on_record(record(time, key), &mut out));
+                // The first records begin more slices than there are columns at first.
+                assert!(round == 0 || cells(&fold) == before, "seed {seed}, round {round}: made on the spot");
+                let last = time.div_euclid(10) * 10;
+                (0..3).for_each(|back| *oracle.entry((last - back * 10 + 30, key)).or_insert(0) += 1);
+            }
+            let watermark = Watermark::at(Timestamp::from_nanos(round));
+            assert_eq!(hashed(0, || fold.on_watermark(watermark, &mut out)), Step::Done);
+        }
+        assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+        let mut results = results(&out);
+        let ends: Vec<_> = results.iter().map(|(end, ..)| *end).collect();
+        assert!(ends.is_sorted());
+        results.sort_unstable();
+        assert!(oracle.into_iter().map(|((end, key), count)| (end, key, count)).eq(results), "seed {seed}");
+        assert!(late.given_back() > 0);
+    }
+}
+
+#[test]
+fn windows_whose_memory_never_comes_make_do() {
+    let mut fold = fold(usize::MAX);
+    fold.connect(&mut Never);
+    let mut out = Vec::new();
+    for key in 0..20_000 {
+        fold.on_record(record(i64::from(key % 45), key), &mut out);
+        fold.on_record(record(5, key), &mut out);
+    }
+    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    let counted: u64 = results(&out).iter().map(|(.., count)| count).sum();
+    assert_eq!(counted, 3 * 40_000);
+}
+
+#[test]
+fn a_key_too_many_is_a_fault_and_the_others_are_counted() {
+    let mut fold = fold(20);
+    let mut out = Vec::new();
+    for key in 0..30 {
+        assert_eq!(fold.fault(), (key > 20).then_some(Fault::TooManyKeys { most: 20 }));
+        fold.on_record(record(0, key), &mut out);
+        fold.on_record(record(0, 3), &mut out);
+    }
+    assert_eq!(fold.tally().on_time, 50);
+    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    assert_eq!(results(&out).len(), 3 * 20);
+}
+
+#[test]
+fn spare_columns_are_used_again() {
+    let mut late = Late::new(1);
+    let mut fold = fold(usize::MAX);
+    fold.connect(&mut late);
+    let mut out = Vec::new();
+    for hop in 0..1_000 {
+        while fold.prepare(1) == Prepared::Waiting {}
+        fold.on_record(record(hop * 10, 1), &mut out);
+        assert_eq!(fold.on_watermark(Watermark::at(Timestamp::from_nanos(hop * 10)), &mut out), Step::Done);
+    }
+    let columns = columns(&fold).len();
+    assert!(columns <= 7, "{columns} columns for three slices open at a time");
+}
