@@ -9,8 +9,8 @@ use crate::{Emit, Operator, Record, Step};
 
 /// Puts records in order of event time, then of a key: holds each back until the watermark has passed it.
 ///
-/// Records equal in both come out in no fixed order. A record that comes behind the watermark is too late to
-/// come in order: it goes out with the next watermark.
+/// Records equal in both come out in no fixed order. A record that comes behind the watermark of its own input is too
+/// late to come in order: it goes out at once.
 ///
 /// # Cost
 /// A record costs a number of comparisons that grows with the logarithm of the records held. Memory: the
@@ -21,6 +21,10 @@ pub struct OrderBy<T, K, F> {
     key: F,
     /// The earliest on top.
     held: BinaryHeap<Reverse<Held<T, K>>>,
+    /// What records that come now are judged by.
+    judged_by: Watermark,
+    /// The last watermark passed on.
+    passed: Watermark,
 }
 
 /// A record held back, ordered by its time and key.
@@ -37,7 +41,12 @@ const INITIAL_RECORDS: usize = 4_096;
 impl<T, K: Ord, F> OrderBy<T, K, F> {
     /// Orders records of one time by `key`.
     pub fn new(key: F) -> Self {
-        Self { key, held: BinaryHeap::with_capacity(INITIAL_RECORDS) }
+        Self {
+            key,
+            held: BinaryHeap::with_capacity(INITIAL_RECORDS),
+            judged_by: Watermark::MIN,
+            passed: Watermark::MIN,
+        }
     }
 }
 
@@ -51,8 +60,12 @@ impl<T, K: Ord, F: Clone> Clone for OrderBy<T, K, F> {
 impl<T, K: Ord, F: FnMut(&T) -> K> Operator<T> for OrderBy<T, K, F> {
     type Out = T;
 
-    fn on_record(&mut self, record: Record<T>, _: &mut impl Emit<T>) {
+    fn on_record(&mut self, record: Record<T>, out: &mut impl Emit<T>) {
         let Record { time, value } = record;
+        if time < self.judged_by.max(self.passed).time() {
+            // Held back, it would be judged anew, by how far the other inputs have come.
+            return out.emit(Record { time, value });
+        }
         self.held.push(Reverse(Held { time, key: (self.key)(&value), value }));
     }
 
@@ -65,7 +78,12 @@ impl<T, K: Ord, F: FnMut(&T) -> K> Operator<T> for OrderBy<T, K, F> {
             let next = self.held.pop().into_iter();
             next.for_each(|Reverse(Held { time, value, .. })| out.emit(Record { time, value }));
         }
+        self.passed = self.passed.max(watermark);
         Step::Done
+    }
+
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.judged_by = watermark;
     }
 
     fn on_break_off(&mut self, out: &mut impl Emit<T>) -> Step {

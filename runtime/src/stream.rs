@@ -128,7 +128,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// Brings the stream together in one place and in order: of event time, then of `key`.
     ///
     /// Each record is held back until the watermark has passed it; the watermark comes along wherever a window
-    /// closes, or else every 1,024 records. With a key that tells records of one
+    /// closes, or else every 1,024 records. A record behind the watermark is too late for that, and goes on at once. With a key that tells records of one
     /// time apart, the order is the same in every run, whatever the number of workers.
     #[track_caller]
     pub fn order_by<K, F>(self, key: F) -> Stream<T, impl Upstream<Out = T> + use<T, U, K, F>>

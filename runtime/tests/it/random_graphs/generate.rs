@@ -90,14 +90,6 @@ impl Program {
         }
         Self { sources, steps }
     }
-
-    /// How far apart the ends of windows are, for each that there is: size and hop.
-    pub(crate) fn windows(&self) -> impl Iterator<Item = (i64, i64)> {
-        self.steps.iter().filter_map(|step| match step.does {
-            Does::Window { size, every } | Does::WindowInChain { size, every } => Some((size, every)),
-            _ => None,
-        })
-    }
 }
 
 impl Input {
