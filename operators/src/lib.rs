@@ -18,12 +18,16 @@
 
 mod aggregate;
 mod batch;
+#[cfg(test)]
+mod interleaving;
+mod join;
 mod key;
 mod keyed;
 #[cfg(test)]
 mod narrow;
 mod operator;
 mod order;
+mod pool;
 mod process;
 mod state;
 mod stateless;
@@ -32,6 +36,7 @@ mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
+pub use join::Either;
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
@@ -40,4 +45,4 @@ pub use process::{Context, Forked, Process, ProcessWith};
 pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, OnTheSpot, Supplies, Supply};
-pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowResult, Windowed};
+pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowResult, Windowed};
