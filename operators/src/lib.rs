@@ -32,11 +32,12 @@ mod process;
 mod state;
 mod stateless;
 mod supply;
+mod timer_queue;
 mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
-pub use join::Either;
+pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
