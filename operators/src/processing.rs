@@ -113,7 +113,7 @@ pub enum Forked<O, S> {
 /// A record: one key look-up and the user's function. A timer: a number of comparisons that grows with the
 /// logarithm of the timers set, and the user's function. Keys and their state are kept for good.
 pub struct ProcessWith<P: Process<K, T>, K, T> {
-    process: P,
+    user: P,
     limits: KeyLimits,
     state: KeyedState<K, P::State>,
     timers: Timers,
@@ -129,9 +129,9 @@ pub struct ProcessWith<P: Process<K, T>, K, T> {
 
 impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
     /// An operator that has seen nothing yet.
-    pub fn new(limits: KeyLimits, process: P) -> Self {
+    pub fn new(limits: KeyLimits, user: P) -> Self {
         Self {
-            process,
+            user,
             limits,
             state: KeyedState::new(limits),
             timers: Timers::new(),
@@ -145,7 +145,7 @@ impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
 
     /// The watermarks that may make a timer fire, as fine as the [resolution](Process::timer_resolution) of timers.
     pub fn timer_edges(&self) -> Grid {
-        let resolution = self.process.timer_resolution().max(Duration::from_nanos(1));
+        let resolution = self.user.timer_resolution().max(Duration::from_nanos(1));
         let longest = Duration::from_nanos(i64::MAX.unsigned_abs());
         let period = Span::try_from(resolution.min(longest)).expect("no longer than event time reaches");
         // A timer fires once the watermark is past its time.
@@ -156,7 +156,7 @@ impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
 /// The clone knows no key and no timer: it serves another instance.
 impl<K: Hash + Eq, T, P: Process<K, T>> Clone for ProcessWith<P, K, T> {
     fn clone(&self) -> Self {
-        Self::new(self.limits, self.process.clone())
+        Self::new(self.limits, self.user.clone())
     }
 }
 
@@ -171,7 +171,7 @@ impl<K: Hash + Eq, T, P: Process<K, T>> Operator<Keyed<K, T>> for ProcessWith<P,
         let late = time < self.judge.time();
         let moment = Moment { slot, time, emit_at: time, watermark: self.judge, late };
         let mut context = Context::new(key, moment, &mut self.timers, &mut self.results, out);
-        self.process.on_record(value, state, &mut context);
+        self.user.on_record(value, state, &mut context);
     }
 
     /// Fires the timers that the watermark has passed.
@@ -190,7 +190,7 @@ impl<K: Hash + Eq, T, P: Process<K, T>> Operator<Keyed<K, T>> for ProcessWith<P,
             let emit_at = time.max(self.passed.time());
             let moment = Moment { slot, time, emit_at, watermark, late: false };
             let mut context = Context::new(key, moment, &mut self.timers, &mut self.results, out);
-            self.process.on_timer(state, &mut context);
+            self.user.on_timer(state, &mut context);
         }
         self.timers.rest();
         self.passed = watermark;
