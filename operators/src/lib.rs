@@ -18,22 +18,32 @@
 
 mod aggregate;
 mod batch;
+#[cfg(test)]
+mod interleaving;
+mod join;
 mod key;
 mod keyed;
+#[cfg(test)]
+mod narrow;
 mod operator;
 mod order;
+mod pool;
+mod processing;
 mod state;
 mod stateless;
 mod supply;
+mod timer_queue;
 mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
 pub use batch::{Batch, Record, Signal};
+pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
+pub use processing::{Context, Forked, Process, ProcessWith};
 pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, OnTheSpot, Supplies, Supply};
-pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowResult, Windowed};
+pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowResult, Windowed};

@@ -1,9 +1,11 @@
 //! Windows of event time and the operator that aggregates over them.
 
 mod fold;
+mod join;
 mod sliding;
 
 pub use fold::WindowFold;
+pub use join::WindowJoin;
 pub use sliding::{Sliding, WindowError};
 
 use nacreous_watermark::Timestamp;

@@ -1,0 +1,159 @@
+//! The operator against the definition, for many interleavings of the same inputs.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use super::*;
+use crate::{
+    interleaving::{Input, judged, play, random_input},
+    narrow::Narrow,
+};
+
+/// A record's name, key and side.
+type Item = (u32, u8, bool);
+
+/// Values that cannot be copied.
+struct Left(u32);
+struct Right(u32);
+
+type Output = Windowed<u8, Either<Left, Right>, (u32, u32)>;
+
+#[derive(Debug, Default, PartialEq)]
+struct Outcome {
+    /// Window end, window start, key, left record, right record.
+    pairs: BTreeSet<(i64, i64, u8, u32, u32)>,
+    late: BTreeSet<u32>,
+    on_time: u64,
+    missed: u64,
+}
+
+/// What the semantics say, word for word.
+fn naive(inputs: &[Input<Item>], size: i64, every: i64) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut windows = Vec::new();
+    for (time, (name, key, left), judge) in judged(inputs) {
+        let last = time.div_euclid(every) * every;
+        let starts = (0..).map(|back| last - back * every).take_while(|start| start + size > time);
+        let (open, closed): (Vec<_>, Vec<_>) = starts.partition(|start| start + size > judge);
+        outcome.missed += closed.len() as u64;
+        if open.is_empty() {
+            outcome.late.insert(name);
+        } else {
+            outcome.on_time += 1;
+        }
+        windows.extend(open.into_iter().map(|start| (start, key, left, name)));
+    }
+    for (start, key, _, left) in windows.iter().filter(|member| member.2) {
+        let same = |member: &&(i64, u8, bool, u32)| (member.0, member.1, member.2) == (*start, *key, false);
+        for (.., right) in windows.iter().filter(same) {
+            outcome.pairs.insert((start + size, *start, *key, *left, *right));
+        }
+    }
+    outcome
+}
+
+fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng) -> Outcome {
+    let nanos = |n: i64| Duration::from_nanos(n.unsigned_abs());
+    let windows = Sliding::new(nanos(size), nanos(every)).unwrap();
+    let join = |left: &Left, right: &Right| (left.0, right.0);
+    let mut join = WindowJoin::new(KeyLimits::default(), windows, join);
+    let mut out = Narrow::new(random.usize(1..6));
+    let make = |(name, key, left): Item| {
+        let value = if left { Either::Left(Left(name)) } else { Either::Right(Right(name)) };
+        Keyed { key, value }
+    };
+    let order = play(inputs, &mut join, &mut out, random, make);
+    assert_eq!((join.left.0.len(), join.right.0.len()), (0, 0), "nothing is kept");
+
+    let tally = join.tally();
+    let mut outcome = Outcome { on_time: tally.on_time, missed: tally.missed_windows, ..Outcome::default() };
+    let mut sequence = Vec::new();
+    for Record { time, value } in out.seen {
+        match value {
+            Output::Late(Keyed { value: Either::Left(Left(name)) | Either::Right(Right(name)), .. }) => {
+                assert!(outcome.late.insert(name), "late once");
+            }
+            Output::Result(WindowResult { window, key, value: (left, right) }) => {
+                let TimeWindow { start, end } = window;
+                assert_eq!(time.as_nanos(), end.as_nanos() - 1);
+                let pair = (end.as_nanos(), start.as_nanos(), key, left, right);
+                assert!(outcome.pairs.insert(pair), "each pair once");
+                sequence.push((end, key, left, right));
+            }
+        }
+    }
+    // Keys appear with the first record that is not late.
+    let arrived = |name: u32| order.iter().position(|item| item.0 == name);
+    let mut on_time = order.iter().filter(|item| !outcome.late.contains(&item.0));
+    let appeared = |key: u8| on_time.clone().position(|item| item.1 == key);
+    assert!(
+        sequence.is_sorted_by_key(|&(end, key, left, right)| {
+            (end, appeared(key), arrived(left), arrived(right))
+        }),
+        "in order"
+    );
+    assert_eq!(on_time.by_ref().count() as u64, tally.on_time);
+    assert_eq!((tally.results, tally.late), (outcome.pairs.len() as u64, outcome.late.len() as u64));
+    outcome
+}
+
+#[test]
+fn any_interleaving_gives_the_pairs_of_the_definition() {
+    for seed in 0..700 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let size = random.i64(1..60);
+        let every = if random.bool() { size } else { random.i64((size + 9) / 10..=size) };
+        let keys = random.u8(1..5);
+        let mut name = 0;
+        let inputs: Vec<_> = (0..random.usize(1..4))
+            .map(|_| {
+                random_input(&mut random, |random| {
+                    name += 1;
+                    (name, random.u8(0..keys), random.bool())
+                })
+            })
+            .collect();
+        let expected = naive(&inputs, size, every);
+        for turn in 0..4 {
+            let outcome = run(&inputs, size, every, &mut random);
+            assert_eq!(outcome, expected, "seed {seed}, turn {turn}: size {size}, every {every}");
+        }
+    }
+}
+
+#[test]
+fn cells_are_used_again_and_a_clone_is_empty() {
+    let windows = Sliding::new(Duration::from_nanos(20), Duration::from_nanos(5)).unwrap();
+    let mut join = WindowJoin::new(KeyLimits::default(), windows, |left: &i64, right: &i64| left + right);
+    let mut out = Vec::new();
+    for time in 0..50_000 {
+        let value = if time % 2 == 0 { Either::Left(time) } else { Either::Right(time) };
+        join.on_record(
+            Record { time: Timestamp::from_nanos(time), value: Keyed { key: (), value } },
+            &mut out,
+        );
+        assert_eq!(join.on_watermark(Watermark::at(Timestamp::from_nanos(time)), &mut out), Step::Done);
+        out.clear();
+    }
+    assert!(join.left.0.cells() < 50 && join.right.0.cells() < 50);
+    assert!(join.left.0.len() > 0);
+    let clone = join.clone();
+    assert_eq!((clone.left.0.len(), clone.slices.len(), clone.tally()), (0, 0, Tally::default()));
+}
+
+#[test]
+fn records_at_the_ends_of_time_are_joined() {
+    for time in [i64::MIN, i64::MAX - 1, i64::MAX] {
+        for (size, every) in [(1, 1), (10, 3), (i64::MAX, i64::MAX)] {
+            let nanos = |n: i64| Duration::from_nanos(n.unsigned_abs());
+            let windows = Sliding::new(nanos(size), nanos(every)).unwrap();
+            let mut join = WindowJoin::new(KeyLimits::default(), windows, |(): &(), (): &()| ());
+            let mut out = Vec::new();
+            for value in [Either::Left(()), Either::Right(())] {
+                let value = Keyed { key: 1_u8, value };
+                join.on_record(Record { time: Timestamp::from_nanos(time), value }, &mut out);
+            }
+            assert_eq!(join.on_watermark(Watermark::END, &mut out), Step::Done);
+            assert!(!out.is_empty(), "lost at {time} with {size} every {every}");
+        }
+    }
+}
