@@ -11,7 +11,7 @@ use nacreous_watermark::{Timestamp, Watermark};
 
 use crate::{
     Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
-    timer_queue::TimerQueue,
+    state::TimerQueue,
 };
 use timeline::{Root, Timeline};
 
@@ -110,7 +110,7 @@ impl<K: Hash + Eq + Clone, L, R, F> IntervalJoin<K, L, R, F> {
             keys: KeyedState::new(limits),
             left: Timeline::new(),
             right: Timeline::new(),
-            evictions: TimerQueue::default(),
+            evictions: TimerQueue::new(),
             passed: Watermark::MIN,
             judge: Watermark::MIN,
             tally: Tally::default(),
@@ -127,7 +127,9 @@ impl<K: Hash + Eq + Clone, L, R, F: Clone> Clone for IntervalJoin<K, L, R, F> {
 
 impl<K, L, R, O, F> Operator<Keyed<K, Either<L, R>>> for IntervalJoin<K, L, R, F>
 where
-    K: Hash + Eq + Clone,
+    K: Hash + Eq + Clone + Send + 'static,
+    L: Send + 'static,
+    R: Send + 'static,
     F: FnMut(&L, &R) -> O,
 {
     type Out = Joined<K, Either<L, R>, O>;
@@ -204,10 +206,17 @@ where
 
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.keys.connect(supplies);
+        self.left.connect(supplies);
+        self.right.connect(supplies);
+        self.evictions.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        self.keys.prepare(records)
+        self.keys
+            .prepare(records)
+            .and(self.left.prepare(records))
+            .and(self.right.prepare(records))
+            .and(self.evictions.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {

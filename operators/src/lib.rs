@@ -32,7 +32,6 @@ mod processing;
 mod state;
 mod stateless;
 mod supply;
-mod timer_queue;
 mod window;
 
 pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};

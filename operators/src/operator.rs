@@ -81,6 +81,13 @@ pub enum Prepared {
     Waiting,
 }
 
+impl Prepared {
+    /// Ready if both are.
+    pub fn and(self, other: Self) -> Self {
+        if self == Self::Ready { other } else { self }
+    }
+}
+
 /// Why an operator cannot go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]

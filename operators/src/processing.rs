@@ -160,7 +160,11 @@ impl<K: Hash + Eq, T, P: Process<K, T>> Clone for ProcessWith<P, K, T> {
     }
 }
 
-impl<K: Hash + Eq, T, P: Process<K, T>> Operator<Keyed<K, T>> for ProcessWith<P, K, T> {
+impl<K, T, P> Operator<Keyed<K, T>> for ProcessWith<P, K, T>
+where
+    K: Hash + Eq + Send + 'static,
+    P: Process<K, T>,
+{
     type Out = Forked<P::Out, P::Side>;
 
     #[inline]
@@ -203,10 +207,12 @@ impl<K: Hash + Eq, T, P: Process<K, T>> Operator<Keyed<K, T>> for ProcessWith<P,
 
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.state.connect(supplies);
+        self.timers.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        self.state.prepare(records)
+        // One timer a record is what is usual.
+        self.state.prepare(records).and(self.timers.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -2,10 +2,10 @@
 
 mod slot_vec;
 mod table;
-#[cfg_attr(not(test), expect(dead_code, reason = "for the operators that set timers, which are to come"))]
 mod timers;
 
 pub(crate) use slot_vec::{SlotVec, touched};
+pub(crate) use timers::TimerQueue;
 
 use std::hash::Hash;
 

@@ -1,6 +1,9 @@
 use nacreous_watermark::Timestamp;
 
-use crate::pool::{Place, Pool};
+use crate::{
+    Prepared, Supplies,
+    pool::{Place, Pool},
+};
 
 /// The values of many keys, those of each key in order of time, in one pool.
 ///
@@ -29,6 +32,19 @@ struct Node<T> {
 impl<T> Timeline<T> {
     pub(super) fn new() -> Self {
         Self { nodes: Pool::new(), random: 0x9E37_79B9 }
+    }
+
+    /// As [`Operator::connect`](crate::Operator::connect).
+    pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
+    where
+        T: Send + 'static,
+    {
+        self.nodes.connect(supplies);
+    }
+
+    /// As [`Operator::prepare`](crate::Operator::prepare).
+    pub(super) fn prepare(&mut self, records: usize) -> Prepared {
+        self.nodes.prepare(records)
     }
 
     /// Puts a value behind those of its time.

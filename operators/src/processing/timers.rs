@@ -1,6 +1,6 @@
 use nacreous_watermark::{Timestamp, Watermark};
 
-use crate::{key::SlotNumber, timer_queue::TimerQueue};
+use crate::{Prepared, Supplies, key::SlotNumber, state::TimerQueue};
 
 /// The timers of one operator, with what keeps them from going round for ever.
 #[derive(Debug)]
@@ -17,8 +17,16 @@ pub(super) struct Timers {
 
 impl Timers {
     pub(super) fn new() -> Self {
-        let queue = TimerQueue::default();
+        let queue = TimerQueue::new();
         Self { queue, waiting: Vec::new(), latest: Timestamp::MIN, firing: None, ending: false }
+    }
+
+    pub(super) fn connect(&mut self, supplies: &mut impl Supplies) {
+        self.queue.connect(supplies);
+    }
+
+    pub(super) fn prepare(&mut self, timers: usize) -> Prepared {
+        self.queue.prepare(timers)
     }
 
     /// Sets a timer, unless the stream ends and it could go on for ever.

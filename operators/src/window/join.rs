@@ -263,7 +263,9 @@ impl<K: Hash + Eq + Clone, L, R, F: Clone> Clone for WindowJoin<K, L, R, F> {
 
 impl<K, L, R, O, F> Operator<Keyed<K, Either<L, R>>> for WindowJoin<K, L, R, F>
 where
-    K: Hash + Eq + Clone,
+    K: Hash + Eq + Clone + Send + 'static,
+    L: Send + 'static,
+    R: Send + 'static,
     F: FnMut(&L, &R) -> O,
 {
     type Out = Windowed<K, Either<L, R>, O>;
@@ -324,10 +326,13 @@ where
 
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.keys.connect(supplies);
+        self.left.0.connect(supplies);
+        self.right.0.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        self.keys.prepare(records)
+        let records_fit = self.left.0.prepare(records).and(self.right.0.prepare(records));
+        self.keys.prepare(records).and(records_fit)
     }
 
     fn fault(&self) -> Option<Fault> {
