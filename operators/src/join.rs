@@ -5,9 +5,9 @@ mod timeline;
 
 pub use interval::{Interval, IntervalError, Offset};
 
-use std::hash::Hash;
+use std::{hash::Hash, time::Duration};
 
-use nacreous_watermark::{Timestamp, Watermark};
+use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
 use crate::{
     Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
@@ -99,6 +99,13 @@ impl<K: Hash + Eq + Clone, L, R, F> IntervalJoin<K, L, R, F> {
         F: FnMut(&L, &R) -> O,
     {
         Self::empty(limits, interval, join)
+    }
+
+    /// The watermarks that make a difference: one every millisecond of event time, by which records are judged late and
+    /// let go.
+    pub fn edges(&self) -> Grid {
+        let millisecond = Span::try_from(Duration::from_millis(1)).expect("event time reaches that far");
+        Grid::new(millisecond, 0)
     }
 
     fn empty(limits: KeyLimits, interval: Interval, join: F) -> Self {

@@ -1,5 +1,5 @@
 #![forbid(unsafe_code)]
-//! What flows and what is done to it: records, batches, operators, keyed state, aggregates, windows.
+//! What flows and what is done to it: records, batches, operators, keyed state, aggregates, windows, joins.
 //!
 //! Everything here is pure compute: no thread is started, no clock is read, nothing is written. An operator
 //! is a plain struct with plain state; time comes in as a value. So each can be tested as a function:

@@ -143,8 +143,8 @@ impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
         }
     }
 
-    /// The watermarks that may make a timer fire, as fine as the [resolution](Process::timer_resolution) of timers.
-    pub fn timer_edges(&self) -> Grid {
+    /// The watermarks that make a difference, as far apart as the [resolution](Process::timer_resolution) of timers.
+    pub fn edges(&self) -> Grid {
         let resolution = self.user.timer_resolution().max(Duration::from_nanos(1));
         let longest = Duration::from_nanos(i64::MAX.unsigned_abs());
         let period = Span::try_from(resolution.min(longest)).expect("no longer than event time reaches");

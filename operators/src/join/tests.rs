@@ -1,6 +1,6 @@
 //! The interval join against the definition, for many interleavings of the same inputs.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::collections::BTreeSet;
 
 use super::*;
 use crate::{
@@ -175,4 +175,14 @@ fn impossible_intervals_are_refused() {
         Err(IntervalError::Span(_))
     ));
     assert!(new(Offset::Before(secs(0)), Offset::After(secs(0))).is_ok());
+}
+
+#[test]
+fn a_watermark_matters_every_millisecond() {
+    let interval = Interval::new(offset(0), offset(9)).unwrap();
+    let join = IntervalJoin::<u8, (), (), _>::new(KeyLimits::default(), interval, |(), ()| ());
+    let mut edges = nacreous_watermark::Cadence::default();
+    edges.add(join.edges());
+    let edge = edges.next_after(Watermark::at(Timestamp::from_nanos(1)));
+    assert_eq!(edge, Watermark::at(Timestamp::from_nanos(1_000_000)));
 }

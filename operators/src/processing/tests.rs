@@ -243,7 +243,7 @@ fn nothing_is_emitted_earlier_than_its_timer_or_the_watermark() {
 #[test]
 fn a_timer_at_a_multiple_of_the_resolution_fires_at_an_edge() {
     let mut edges = nacreous_watermark::Cadence::default();
-    edges.add(ProcessWith::new(KeyLimits::default(), Clock(10)).timer_edges());
+    edges.add(ProcessWith::new(KeyLimits::default(), Clock(10)).edges());
     let edge = edges.next_after(Watermark::at(Timestamp::from_nanos(20)));
     assert_eq!(edge, Watermark::at(Timestamp::from_nanos(21)));
 }
