@@ -142,7 +142,7 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// As [`intern`](Self::intern), for a key that is new or not among those expected.
-    #[cold]
+    // Not cold: where there are more keys than expected, it is called for most records.
     #[inline(never)]
     pub(crate) fn intern_elsewhere(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         match self.table.find(&key) {
@@ -215,6 +215,8 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         self.fault
     }
 
+    #[cold]
+    #[inline(never)]
     fn insert(&mut self, key: K, hash: u64, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         if self.len() >= self.limits.most {
             self.fault = Some(Fault::TooManyKeys { most: self.limits.most });
