@@ -116,6 +116,10 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// The key's number and value; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the operators with a value for each key, which are to come")
+    )]
     #[inline(always)]
     pub(crate) fn entry(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<(SlotNumber, &K, &mut S)> {
         let slot = self.intern(key, begin)?;
@@ -138,7 +142,7 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// As [`intern`](Self::intern), for a key that is new or not among those expected.
-    #[cold]
+    // Not cold: where there are more keys than expected, it is called for most records.
     #[inline(never)]
     pub(crate) fn intern_elsewhere(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         match self.table.find(&key) {
@@ -148,6 +152,10 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// The key with this number, and its value.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for the operators with a value for each key, which are to come")
+    )]
     #[inline]
     pub(crate) fn at(&mut self, slot: SlotNumber) -> (&K, &mut S) {
         (self.table.keys().at(slot.index()), self.values.at_mut(slot.index()))
@@ -212,6 +220,8 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         self.fault
     }
 
+    #[cold]
+    #[inline(never)]
     fn insert(&mut self, key: K, hash: u64, begin: impl FnOnce() -> S) -> Option<SlotNumber> {
         if self.len() >= self.limits.most {
             self.fault = Some(Fault::TooManyKeys { most: self.limits.most });

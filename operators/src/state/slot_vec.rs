@@ -105,18 +105,34 @@ impl<T> SlotVec<T> {
         if index < self.base.len() { &mut self.base[index] } else { self.beyond_base_mut(index) }
     }
 
+    /// As [`at`](Self::at), for where most indices lie beyond the base: no call.
+    #[inline]
+    pub(crate) fn at_any(&self, index: usize) -> &T {
+        match self.place(index) {
+            (0, offset) => &self.base[offset],
+            (segment, offset) => &self.further[segment - 1][offset],
+        }
+    }
+
+    /// As [`at_any`](Self::at_any).
+    #[inline]
+    pub(crate) fn at_any_mut(&mut self, index: usize) -> &mut T {
+        match self.place(index) {
+            (0, offset) => &mut self.base[offset],
+            (segment, offset) => &mut self.further[segment - 1][offset],
+        }
+    }
+
     #[cold]
     #[inline(never)]
     fn beyond_base(&self, index: usize) -> &T {
-        let (segment, offset) = self.place(index);
-        &self.further[segment - 1][offset]
+        self.at_any(index)
     }
 
     #[cold]
     #[inline(never)]
     fn beyond_base_mut(&mut self, index: usize) -> &mut T {
-        let (segment, offset) = self.place(index);
-        &mut self.further[segment - 1][offset]
+        self.at_any_mut(index)
     }
 
     /// In which segment an index lies, and where in it; the base is number zero.

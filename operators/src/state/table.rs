@@ -78,7 +78,7 @@ impl<K: Hash + Eq> KeyTable<K> {
         let mut at = home(hash, self.shift);
         while self.index[at] != FREE {
             let slot = self.index[at];
-            if self.keys.at(slot as usize) == key {
+            if self.keys.at_any(slot as usize) == key {
                 return Ok(SlotNumber::new(slot));
             }
             at = (at + 1) & (self.index.len() - 1);
@@ -172,7 +172,7 @@ impl<K: Hash + Eq> KeyTable<K> {
         let shift = shift_for(&self.next);
         let up_to = self.len.min(self.migrated.saturating_add(keys_max));
         for slot in self.migrated..up_to {
-            let at = free_place(&self.next, shift, hash_key(self.keys.at(slot)));
+            let at = free_place(&self.next, shift, hash_key(self.keys.at_any(slot)));
             self.next[at] = number(slot);
         }
         self.migrated = up_to;

@@ -168,3 +168,15 @@ fn memory_that_is_not_needed_any_more_goes_back_and_is_not_freed_here() {
     // Indices of 32, 64, ... and 8192 places have been outgrown; larger ones may be under way.
     assert!(late.given_back() >= 9, "{}", late.given_back());
 }
+
+#[test]
+fn no_more_memory_is_asked_for_than_the_keys_allowed_need() {
+    let mut late = Late::new(3);
+    let mut state = KeyedState::<u64, u64>::new(KeyLimits { expected: 64, most: 64 });
+    state.connect(&mut late);
+    for key in 0..100 {
+        assert_eq!(state.prepare(50), Prepared::Ready);
+        assert_eq!(state.entry(key, || 0).is_some(), key < 64);
+    }
+    assert_eq!(late.asked(), 0);
+}

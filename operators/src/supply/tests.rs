@@ -13,12 +13,18 @@ use super::*;
 /// Supplies from which each block comes after some calls of `take`, and which cannot always be asked.
 pub(crate) struct Late {
     seed: u64,
+    asked: Arc<AtomicUsize>,
     given_back: Arc<AtomicUsize>,
 }
 
 impl Late {
     pub(crate) fn new(seed: u64) -> Self {
-        Self { seed, given_back: Arc::default() }
+        Self { seed, asked: Arc::default(), given_back: Arc::default() }
+    }
+
+    /// How many blocks were asked for.
+    pub(crate) fn asked(&self) -> usize {
+        self.asked.load(Ordering::Relaxed)
     }
 
     /// How many blocks came back.
@@ -31,7 +37,8 @@ impl Supplies for Late {
     fn supply<B: Block>(&mut self) -> Box<dyn Supply<B>> {
         self.seed += 1_000_000;
         let random = fastrand::Rng::with_seed(self.seed);
-        Box::new(LateSupply { random, asked: VecDeque::new(), given_back: Arc::clone(&self.given_back) })
+        let (count, given_back) = (Arc::clone(&self.asked), Arc::clone(&self.given_back));
+        Box::new(LateSupply { random, asked: VecDeque::new(), count, given_back })
     }
 }
 
@@ -39,6 +46,7 @@ struct LateSupply<B: Block> {
     random: fastrand::Rng,
     /// What has been asked for, each with the calls until it comes.
     asked: VecDeque<(usize, B::Want)>,
+    count: Arc<AtomicUsize>,
     given_back: Arc<AtomicUsize>,
 }
 
@@ -46,6 +54,7 @@ impl<B: Block> Supply<B> for LateSupply<B> {
     fn ask(&mut self, want: B::Want) -> bool {
         let can = self.random.u8(..) < 200;
         if can {
+            self.count.fetch_add(1, Ordering::Relaxed);
             self.asked.push_back((self.random.usize(0..30), want));
         }
         can

@@ -173,7 +173,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     }
 
     /// Adds to the accumulator of a key in the recent slice that is new, or not among those expected.
-    #[cold]
+    // Not cold: where there are more keys than expected, it is called for most records.
     #[inline(never)]
     fn add_elsewhere(&mut self, key: K, value: &T) {
         if let Some(slot) = self.keys.intern_elsewhere(key, || ()) {
@@ -183,7 +183,6 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     }
 
     /// Adds to the accumulator of a key in the recent slice that has none yet, or is not among those expected.
-    #[cold]
     #[inline(never)]
     fn begin(&mut self, slot: SlotNumber, value: &T) {
         let column = &mut self.recent.column;

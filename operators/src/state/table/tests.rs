@@ -54,9 +54,7 @@ fn a_migration_that_begins_at_three_quarters_ends_before_the_room_does() {
             old = put(&mut table);
         }
         assert_eq!(old.map(|old| old.len()), Some(keys * 2));
-        assert!(
-            (0..table.len() as u64).all(|key| table.find(&key).map(SlotNumber::index) == Ok(key as usize))
-        );
+        assert!((0..table.len()).all(|slot| table.find(&(slot as u64)).map(SlotNumber::index) == Ok(slot)));
     }
 }
 
@@ -73,4 +71,18 @@ fn an_index_that_is_of_no_use_comes_back() {
     assert_eq!(table.offer_index(empty_index(64)), None);
     assert_eq!(table.offer_index(empty_index(128)).map(|index| index.len()), Some(64), "replaced");
     assert_eq!(table.index_capacity(), 96);
+}
+
+#[test]
+fn a_migration_that_begins_too_late_is_not_counted_on() {
+    let mut table = table(64);
+    table.add_keys(touched(64));
+    for key in 0..110 {
+        let hash = table.find(&key).expect_err("counts up");
+        _ = table.insert(key, hash);
+    }
+    assert_eq!(table.offer_index(empty_index(256)), None);
+    assert_eq!(table.index_headroom(), 2, "seven eighths of 128 less those there are");
+    assert_eq!(table.migrate(100), None);
+    assert_eq!(table.index_headroom(), 192 - 110, "the ten that are left migrate with two more");
 }

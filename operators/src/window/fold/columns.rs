@@ -169,3 +169,26 @@ impl<A> Columns<A> {
         self.spare.push(column);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supply::tests::Late;
+
+    #[test]
+    fn a_column_that_was_asked_for_when_there_were_fewer_keys_is_lengthened() {
+        for seed in 0..50 {
+            let mut columns = Columns::<u64>::new(16);
+            columns.connect(&mut Late::new(seed));
+            columns.spare.clear();
+            let mut prepare = |keys| {
+                let mut absent = [Column::absent(), Column::absent()];
+                let [recent, firing] = &mut absent;
+                columns.prepare(keys, keys, InUse { slices: &mut VecDeque::new(), recent, firing })
+            };
+            _ = prepare(16);
+            while prepare(64) == Prepared::Waiting {}
+            assert!(columns.spare.iter().all(|column| column.reach() >= 64), "seed {seed}");
+        }
+    }
+}
