@@ -116,10 +116,6 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// The key's number and value; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the operators with a value for each key, which are to come")
-    )]
     #[inline(always)]
     pub(crate) fn entry(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<(SlotNumber, &K, &mut S)> {
         let slot = self.intern(key, begin)?;
@@ -152,10 +148,6 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     }
 
     /// The key with this number, and its value.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for the operators with a value for each key, which are to come")
-    )]
     #[inline]
     pub(crate) fn at(&mut self, slot: SlotNumber) -> (&K, &mut S) {
         (self.table.keys().at(slot.index()), self.values.at_mut(slot.index()))

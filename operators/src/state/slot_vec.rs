@@ -171,7 +171,8 @@ const SLOT_BITS: u32 = u32::BITS;
 pub(crate) fn touched<T>(capacity: usize) -> Vec<T> {
     let mut values = Vec::with_capacity(capacity);
     // Else the compiler asks for zeroed memory in the first place, which is memory that nobody has touched.
-    for place in black_box(&mut values).spare_capacity_mut() {
+    // (Of values without size there is room for any number.)
+    for place in black_box(&mut values).spare_capacity_mut().iter_mut().take(capacity) {
         *place = MaybeUninit::zeroed();
     }
     values
