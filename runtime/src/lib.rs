@@ -60,8 +60,8 @@ pub use graph::{Graph, GraphError, RunError};
 pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    Aggregate, Count, Fault, Keyed, Record, Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError,
-    WindowResult, count, stats, sum,
+    Aggregate, Context, Count, Either, Fault, Interval, IntervalError, Keyed, Offset, Process, Record,
+    Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError, WindowResult, count, stats, sum,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;

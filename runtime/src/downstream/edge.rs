@@ -245,7 +245,9 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
         all
     }
 
-    fn count(&self, _: &mut Counts) {}
+    fn count(&self, counts: &mut Counts) {
+        self.lanes.iter().for_each(|lane| lane.count(counts));
+    }
 
     fn survey(&self, survey: &mut Survey) {
         self.lanes.iter().for_each(|lane| lane.survey(survey));

@@ -1,6 +1,8 @@
 //! Where a stream parts: into a main one and a side output, or into copies.
 
-use nacreous_operators::{Keyed, Prepared, Record, Split, Step, Tried, WindowResult, Windowed};
+use nacreous_operators::{
+    Forked, Joined, Keyed, Prepared, Record, Split, Step, Tried, WindowResult, Windowed,
+};
 use nacreous_watermark::Watermark;
 
 use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both};
@@ -59,6 +61,34 @@ impl<O, E> Fork for Tried<O, E> {
         match self {
             Self::Done(value) => Ok(value),
             Self::Refused(reason) => Err(reason),
+        }
+    }
+}
+
+impl<O, S> Fork for Forked<O, S> {
+    type Main = O;
+    type Side = S;
+
+    #[inline]
+    fn part(self) -> Result<O, S> {
+        match self {
+            Self::Main(value) => Ok(value),
+            Self::Side(value) => Err(value),
+        }
+    }
+}
+
+impl<K, T, O> Fork for Joined<K, T, O> {
+    type Main = Keyed<K, O>;
+    type Side = Keyed<K, T>;
+
+    const SIDE_IS_LATE: bool = true;
+
+    #[inline]
+    fn part(self) -> Result<Keyed<K, O>, Keyed<K, T>> {
+        match self {
+            Self::Pair(pair) => Ok(pair),
+            Self::Late(late) => Err(late),
         }
     }
 }

@@ -30,13 +30,16 @@ impl<T: Send + 'static> Make<T> for ForwardMake {
 /// Leads into a port by key: from each instance to all.
 pub(crate) struct RouteMake {
     pub(crate) port: PortId,
+    /// As in [`ForwardMake`].
+    pub(crate) accountable: bool,
 }
 
 impl<K: Hash + Send + 'static, T: Send + 'static> Make<Keyed<K, T>> for RouteMake {
     type Down = Route<K, T>;
 
     fn make(&mut self, plan: &mut Assembly, worker: usize) -> Route<K, T> {
-        Route::new(plan.edges_into(self.port, worker))
+        let lanes = plan.edges_into(self.port, worker).into_iter();
+        Route::new(lanes.map(|lane| if self.accountable { lane.accountable() } else { lane }).collect())
     }
 }
 

@@ -211,7 +211,7 @@ where
             return self.up.assemble(make, plan);
         }
         let port = plan.new_port(Instances::Keyed);
-        self.up.assemble(RouteMake { port }, plan);
+        self.up.assemble(RouteMake { port, accountable: false }, plan);
         FromPort::at(port).assemble(make, plan);
     }
 }

@@ -1,4 +1,4 @@
-use std::{cell::RefCell, rc::Rc};
+use std::{cell::RefCell, hash::Hash, rc::Rc};
 
 use nacreous_operators::{Keyed, Operator};
 
@@ -6,7 +6,10 @@ use crate::{
     downstream::Fork,
     graph::{Parts, Port, Role, Root},
     operator_name::{OperatorId, OperatorName},
-    plan::{Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, Stage, Then, Upstream},
+    plan::{
+        Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, RouteMake, Stage, Then,
+        Upstream,
+    },
 };
 
 pub(crate) type Shared = Rc<RefCell<Parts>>;
@@ -83,7 +86,7 @@ impl<U: Upstream> Carried<U> {
     pub(crate) fn exchange<K, T>(self) -> Carried<Exchange<U>>
     where
         U: Upstream<Out = Keyed<K, T>>,
-        K: std::hash::Hash + Send + 'static,
+        K: Hash + Send + 'static,
         T: Send + 'static,
     {
         let from = self.instances;
@@ -102,6 +105,17 @@ impl<U: Upstream> Carried<U> {
         let from = self.instances;
         let instances = if from == Instances::Keyed { Instances::Gathered } else { from };
         Carried { instances, ..self.extend(|up| Gather { up, from }) }
+    }
+
+    /// Ends the stream in a port, by key.
+    pub(crate) fn route_into<K, T>(self, port: PortId, accountable: bool)
+    where
+        U: Upstream<Out = Keyed<K, T>>,
+        K: Hash + Send + 'static,
+        T: Send + 'static,
+    {
+        let arrives = self.accountable && !accountable;
+        self.end(RouteMake { port, accountable: arrives });
     }
 
     /// Ends the stream in a port: in one place, unless its instances are where the port's are.

@@ -1,17 +1,21 @@
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{KeyLimits, Keyed, Operator, Reduce, Scan, Sliding};
+use nacreous_operators::{
+    Either, Interval, IntervalJoin, KeyLimits, Keyed, Map, Operator, Process, ProcessWith, Reduce, Scan,
+    Sliding,
+};
 
 use super::{Stream, carried::Carried, windowed::WindowedStream};
 use crate::{
+    graph::Role,
     operator_name::OperatorName,
-    plan::{Exchange, Then, Upstream},
+    plan::{Exchange, FromPort, Instances, Then, Upstream},
 };
 
 /// A stream whose records are grouped by a key.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct KeyedStream<K, T, U> {
-    carried: Carried<U>,
+    pub(super) carried: Carried<U>,
     limits: KeyLimits,
     records: PhantomData<fn() -> (K, T)>,
 }
@@ -80,6 +84,66 @@ where
         self.stateful(Scan::new(limits, initial, f), OperatorName::here("scan"))
     }
 
+    /// Has an operator of the user's own work on the records of each key, with state and timers: the stream of what it
+    /// emits, and that of what it puts to the side.
+    ///
+    /// # Cost
+    /// Sources pass a watermark on for every [`timer_resolution`](Process::timer_resolution) of event time, which ends
+    /// a batch: where records are further apart than that, batches are as small as one record.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn process<P>(
+        self,
+        process: P,
+    ) -> (Stream<P::Out, impl Upstream<Out = P::Out> + use<K, T, U, P>>, Stream<P::Side>)
+    where
+        P: Process<K, T, Out: Send + 'static, Side: Send + 'static>,
+    {
+        let operator = ProcessWith::new(self.limits, process);
+        self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
+        let processed = self.stateful(operator, OperatorName::here("process"));
+        let graph = processed.carried.graph.clone();
+        let (carried, side) = processed.carried.fork(Role::Side);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, side, false))
+    }
+
+    /// Joins each record with each of the other stream that has the same key and lies within an interval of time around
+    /// it: the stream of pairs, and that of late records. See [`Interval`] for which those are.
+    ///
+    /// A pair leaves as soon as the second of its records has come. A record behind the watermark of its stream is
+    /// late, and is joined with nothing. If one stream is far ahead of the other in event time, its records are held
+    /// until the other has come as far.
+    ///
+    /// # Cost
+    /// Sources pass a watermark on every millisecond of event time, which ends a batch. All pairs of a record are
+    /// taken up at once: a batch that is full grows.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn join<R, V, O, F>(
+        self,
+        other: KeyedStream<K, R, V>,
+        interval: Interval,
+        f: F,
+    ) -> (
+        Stream<Keyed<K, O>, impl Upstream<Out = Keyed<K, O>> + use<K, T, U, R, V, O, F>>,
+        Stream<Keyed<K, Either<T, R>>>,
+    )
+    where
+        R: Send + 'static,
+        V: Upstream<Out = Keyed<K, R>>,
+        O: Send + 'static,
+        F: FnMut(&T, &R) -> O + Clone + Send + 'static,
+    {
+        let name = OperatorName::here("join");
+        let operator = IntervalJoin::new(self.limits, interval, f);
+        self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
+        let mut carried = together(self.carried, other.carried, name).then(operator, name);
+        carried.accountable = false;
+        let graph = carried.graph.clone();
+        let (carried, late) = carried.fork(Role::Side);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+    }
+
     /// The stream of what an operator with state makes of this one, on the workers that share the keys.
     fn stateful<O>(self, operator: O, name: OperatorName) -> Stream<O::Out, Then<Exchange<U>, O>>
     where
@@ -94,4 +158,35 @@ where
     pub fn ungroup(self) -> Stream<Keyed<K, T>, U> {
         Stream { carried: self.carried, records: PhantomData }
     }
+}
+
+/// Two keyed streams as one, on the workers that share the keys. Each record says which it comes from.
+pub(super) fn together<K, L, R, U, V>(
+    left: Carried<U>,
+    right: Carried<V>,
+    name: OperatorName,
+) -> Carried<FromPort<Keyed<K, Either<L, R>>>>
+where
+    K: Hash + Send + 'static,
+    L: Send + 'static,
+    R: Send + 'static,
+    U: Upstream<Out = Keyed<K, L>>,
+    V: Upstream<Out = Keyed<K, R>>,
+{
+    let accountable = left.accountable && right.accountable;
+    let graph = left.graph.clone();
+    let left = left.then(Map::new(from_left::<K, L, R>), name);
+    let right = right.then(Map::new(from_right::<K, L, R>), name);
+    let port = left.add_port(left.last, Instances::Keyed, Role::Main);
+    left.route_into(port, accountable);
+    right.route_into(port, accountable);
+    Carried::at_port(&graph, port, accountable)
+}
+
+fn from_left<K, L, R>(Keyed { key, value }: Keyed<K, L>) -> Keyed<K, Either<L, R>> {
+    Keyed { key, value: Either::Left(value) }
+}
+
+fn from_right<K, L, R>(Keyed { key, value }: Keyed<K, R>) -> Keyed<K, Either<L, R>> {
+    Keyed { key, value: Either::Right(value) }
 }

@@ -1,8 +1,14 @@
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{Aggregate, KeyLimits, Keyed, Sliding, WindowFold, WindowResult};
+use nacreous_operators::{
+    Aggregate, Either, KeyLimits, Keyed, Sliding, WindowFold, WindowJoin, WindowResult,
+};
 
-use super::{Stream, carried::Carried};
+use super::{
+    Stream,
+    carried::Carried,
+    keyed::{KeyedStream, together},
+};
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
 /// A keyed stream cut into windows.
@@ -49,6 +55,40 @@ where
         let name = OperatorName::here("aggregate");
         let operator = WindowFold::new(self.windows, aggregate).with_limits(self.limits);
         let mut carried = self.carried.exchange().then(operator, name);
+        carried.accountable = false;
+        let graph = carried.graph.clone();
+        let (carried, late) = carried.fork(Role::Side);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+    }
+
+    /// Joins each record of a window with each of the other stream that has the same key and lies in the same window:
+    /// the stream of pairs, and that of late records.
+    ///
+    /// The pairs of a window leave when the watermarks of both streams have passed its end. A record that finds all its
+    /// windows closed by the watermark of its own stream is late.
+    ///
+    /// # Cost
+    /// Each record is stored once. The records of a window that closes are put in order of their keys before the first
+    /// pair leaves.
+    #[track_caller]
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    pub fn join<R, V, O, F>(
+        self,
+        other: KeyedStream<K, R, V>,
+        f: F,
+    ) -> (
+        Stream<WindowResult<K, O>, impl Upstream<Out = WindowResult<K, O>> + use<K, T, U, R, V, O, F>>,
+        Stream<Keyed<K, Either<T, R>>>,
+    )
+    where
+        R: Send + 'static,
+        V: Upstream<Out = Keyed<K, R>>,
+        O: Send + 'static,
+        F: FnMut(&T, &R) -> O + Clone + Send + 'static,
+    {
+        let name = OperatorName::here("join");
+        let operator = WindowJoin::new(self.limits, self.windows, f);
+        let mut carried = together(self.carried, other.carried, name).then(operator, name);
         carried.accountable = false;
         let graph = carried.graph.clone();
         let (carried, late) = carried.fork(Role::Side);

@@ -1,6 +1,10 @@
 //! Programs as graphs of the runtime.
 
-use nacreous::{Collected, JobReport, RunError, Stream, Upstream, prelude::*};
+use std::collections::BTreeMap;
+
+use nacreous::{
+    Collected, Context, Either, Interval, JobReport, Offset, Process, RunError, Stream, Upstream, prelude::*,
+};
 
 use super::{
     Item,
@@ -85,6 +89,22 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
                     .isolate(),
             ]
         }
+        Does::Process(size) => {
+            let (sums, late) = on.key_by(|item| item.key).process(Sums(size));
+            vec![sums.isolate(), late]
+        }
+        Does::WindowJoin { size, every } => {
+            let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
+            let other = and.expect("a join takes two").key_by(|item| item.key);
+            let (pairs, late) = on.key_by(|item| item.key).window(windows).join(other, functions::join);
+            vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
+        }
+        Does::IntervalJoin { lower, upper } => {
+            let interval = Interval::new(offset(lower), offset(upper)).expect("an interval");
+            let other = and.expect("a join takes two").key_by(|item| item.key);
+            let (pairs, late) = on.key_by(|item| item.key).join(other, interval, functions::join);
+            vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
+        }
         Does::Window { size, every } => window(on, size, every),
         Does::WindowInChain { size, every } => window(
             on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),
@@ -103,4 +123,46 @@ fn window(on: Stream<Item, impl Upstream<Out = Item>>, size: i64, every: i64) ->
         functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
     });
     vec![results.isolate(), late.map(|late| late.value).isolate()]
+}
+
+fn either(value: Either<Item, Item>) -> Item {
+    match value {
+        Either::Left(item) | Either::Right(item) => item,
+    }
+}
+
+fn offset(offset: i64) -> Offset {
+    if offset < 0 { Offset::Before(nanos(-offset)) } else { Offset::After(nanos(offset)) }
+}
+
+/// Sums by key and stretch of time of this length, each emitted by a timer at its last instant. What is late for its
+/// stretch goes to the side.
+#[derive(Clone)]
+struct Sums(i64);
+
+impl Process<u16, Item> for Sums {
+    type State = BTreeMap<i64, i64>;
+    type Out = Item;
+    type Side = Item;
+
+    fn on_record(&mut self, item: Item, sums: &mut Self::State, context: &mut Context<'_, u16, Item, Item>) {
+        let end = (context.time().as_nanos().div_euclid(self.0) + 1) * self.0;
+        let last_instant = Timestamp::from_nanos(end - 1);
+        if context.watermark().time() > last_instant {
+            return context.side(item);
+        }
+        let sum = sums.entry(end - 1).or_default();
+        *sum = sum.wrapping_add(item.value);
+        context.set_timer(last_instant);
+    }
+
+    fn on_timer(&mut self, sums: &mut Self::State, context: &mut Context<'_, u16, Item, Item>) {
+        if let Some(value) = sums.remove(&context.time().as_nanos()) {
+            context.emit(Item { key: *context.key(), value });
+        }
+    }
+
+    fn timer_resolution(&self) -> std::time::Duration {
+        nanos(self.0)
+    }
 }

@@ -45,6 +45,16 @@ pub(crate) enum Does {
     Chain(i64),
     Reduce,
     Scan,
+    /// A tumbling sum put together by hand, with timers.
+    Process(i64),
+    WindowJoin {
+        size: i64,
+        every: i64,
+    },
+    IntervalJoin {
+        lower: i64,
+        upper: i64,
+    },
     /// Grouped by another key, and by the same one again.
     Rekey(u16),
     Window {
@@ -90,6 +100,19 @@ impl Program {
         }
         Self { sources, steps }
     }
+
+    /// The watermarks that some operator waits for: the period and the phase of each kind.
+    pub(crate) fn edges(&self) -> Vec<(i64, i64)> {
+        let edges = self.steps.iter().filter_map(|step| match step.does {
+            Does::Window { size, every }
+            | Does::WindowInChain { size, every }
+            | Does::WindowJoin { size, every } => Some((every, size % every)),
+            Does::Process(size) => Some((size, 1)),
+            Does::IntervalJoin { .. } => Some((1_000_000, 0)),
+            _ => None,
+        });
+        edges.collect()
+    }
 }
 
 impl Input {
@@ -123,7 +146,7 @@ impl Does {
         let size = random.i64(1..120);
         let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
         loop {
-            return match random.u8(0..18) {
+            return match random.u8(0..23) {
                 0 => Self::Map(n),
                 1 => Self::Filter(n),
                 2 => Self::FilterMap(n),
@@ -141,19 +164,26 @@ impl Does {
                 15 => Self::Rekey(random.u16(1..9)),
                 16 => Self::Window { size, every },
                 17 => Self::WindowInChain { size, every },
+                18 => Self::Process(size),
+                19 | 20 if two => Self::WindowJoin { size: 1 + size / 8, every: 1 + every.min(size) / 8 },
+                21 | 22 if two => {
+                    let lower = random.i64(-10..10);
+                    Self::IntervalJoin { lower, upper: lower + random.i64(0..10) }
+                }
                 _ => continue,
             };
         }
     }
 
     pub(crate) fn takes_two(self) -> bool {
-        matches!(self, Self::Merge)
+        matches!(self, Self::Merge | Self::WindowJoin { .. } | Self::IntervalJoin { .. })
     }
 
     fn outputs(self) -> usize {
         match self {
             Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
-            Self::Window { .. } | Self::WindowInChain { .. } => 2,
+            Self::Window { .. } | Self::WindowInChain { .. } | Self::Process(_) => 2,
+            Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
             _ => 1,
         }
@@ -213,6 +243,10 @@ pub(crate) mod functions {
 
     pub(crate) fn rekeyed(item: Item, keys: u16) -> Item {
         Item { key: item.value.rem_euclid(i64::from(keys)) as u16, ..item }
+    }
+
+    pub(crate) fn join(left: &Item, right: &Item) -> Item {
+        Item { value: left.value.wrapping_mul(7).wrapping_sub(right.value), ..*left }
     }
 
     /// What the figures of a window come to, in one number.

@@ -35,7 +35,7 @@ struct Stream {
 pub(crate) fn run(program: &Program) -> Expected {
     let new = |facts, own| Some(Stream { facts, own });
     let mut streams: Vec<Option<Stream>> =
-        program.sources.iter().map(|input| new(read(input), true)).collect();
+        program.sources.iter().map(|input| new(read(input, &program.edges()), true)).collect();
     let mut late = 0;
     for step in &program.steps {
         let on = streams[step.on].take().expect("a stream is taken once");
@@ -48,7 +48,11 @@ pub(crate) fn run(program: &Program) -> Expected {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
                 (false, false)
             }
-            Does::Reduce | Does::Scan | Does::Rekey(_) => (false, false),
+            Does::WindowJoin { .. } | Does::IntervalJoin { .. } => {
+                late += if own { made[1].len() as u64 } else { 0 };
+                (false, false)
+            }
+            Does::Reduce | Does::Scan | Does::Rekey(_) | Does::Process(_) => (false, false),
             Does::TryMap(_) => (own, false),
             _ => (own, own),
         };
@@ -64,12 +68,21 @@ pub(crate) fn run(program: &Program) -> Expected {
     Expected { outputs: outputs.collect(), late }
 }
 
-fn read(input: &Input) -> Facts {
-    let mut latest = i64::MIN;
+/// What a source reads. Its watermark is passed on where it comes to an edge, and judges from then on.
+fn read(input: &Input, edges: &[(i64, i64)]) -> Facts {
+    let (mut latest, mut judged_by) = (i64::MIN, i64::MIN);
     let fact = |&(time, item): &(i64, Item)| {
-        let judged_by = latest.saturating_sub(input.disorder);
+        let fact = Fact { time, item, judged_by };
         latest = latest.max(time);
-        Fact { time, item, judged_by }
+        let watermark = latest - input.disorder;
+        let crosses = |(period, phase): &(i64, i64)| {
+            judged_by == i64::MIN
+                || (watermark - phase).div_euclid(*period) > (judged_by - phase).div_euclid(*period)
+        };
+        if watermark > judged_by && edges.iter().any(crosses) {
+            judged_by = watermark;
+        }
+        fact
     };
     input.records.iter().map(fact).collect()
 }
@@ -116,6 +129,11 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
             vec![on.into_iter().map(scan).collect()]
         }
         Does::Rekey(keys) => vec![each(&|item| vec![functions::rekeyed(item, keys)])],
+        Does::Process(size) => process(on, size),
+        Does::WindowJoin { size, every } => window_join(&on, &and.expect("a join takes two"), size, every),
+        Does::IntervalJoin { lower, upper } => {
+            interval_join(on, and.expect("a join takes two"), lower, upper)
+        }
         Does::Window { size, every } => window(&on, size, every),
         Does::WindowInChain { size, every } => {
             let mapped = on.iter().map(|fact| Fact { item: functions::map(fact.item, 3), ..*fact });
@@ -125,15 +143,70 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
     }
 }
 
+/// Sums, and what was late for its stretch of time.
+fn process(on: Facts, size: i64) -> Vec<Facts> {
+    let mut sums: BTreeMap<(i64, u16), i64> = BTreeMap::new();
+    let mut side = Facts::new();
+    for fact in on {
+        let last_instant = (fact.time.div_euclid(size) + 1) * size - 1;
+        if fact.judged_by > last_instant {
+            side.push(fact);
+        } else {
+            let sum = sums.entry((last_instant, fact.item.key)).or_default();
+            *sum = sum.wrapping_add(fact.item.value);
+        }
+    }
+    let sum = |((time, key), value)| Fact { time, item: Item { key, value }, judged_by: i64::MIN };
+    vec![sums.into_iter().map(sum).collect(), side]
+}
+
+fn window_join(left: &[Fact], right: &[Fact], size: i64, every: i64) -> Vec<Facts> {
+    let mut pairs = Facts::new();
+    for l in left {
+        for r in right.iter().filter(|r| r.item.key == l.item.key) {
+            let both = open_windows(l, size, every);
+            for start in both.filter(|start| open_windows(r, size, every).any(|other| other == *start)) {
+                let item = functions::join(&l.item, &r.item);
+                pairs.push(Fact { time: start + size - 1, item, judged_by: i64::MIN });
+            }
+        }
+    }
+    let is_late = |fact: &&Fact| open_windows(fact, size, every).next().is_none();
+    let late = left.iter().chain(right).filter(is_late).map(|fact| Fact { judged_by: i64::MIN, ..*fact });
+    vec![pairs, late.collect()]
+}
+
+fn interval_join(left: Facts, right: Facts, lower: i64, upper: i64) -> Vec<Facts> {
+    let is_late = |fact: &Fact| fact.time < fact.judged_by;
+    let (late_left, left): (Facts, Facts) = left.into_iter().partition(is_late);
+    let (late_right, right): (Facts, Facts) = right.into_iter().partition(is_late);
+    let pairs = left.iter().flat_map(|l| {
+        let partners = right
+            .iter()
+            .filter(move |r| r.item.key == l.item.key && (l.time + lower..=l.time + upper).contains(&r.time));
+        partners.map(|r| {
+            let item = functions::join(&l.item, &r.item);
+            Fact { time: l.time.max(r.time), item, judged_by: i64::MIN }
+        })
+    });
+    let late = late_left.into_iter().chain(late_right);
+    vec![pairs.collect(), late.map(|fact| Fact { judged_by: i64::MIN, ..fact }).collect()]
+}
+
+/// The starts of the windows that a record counts in.
+fn open_windows(fact: &Fact, size: i64, every: i64) -> impl Iterator<Item = i64> {
+    let Fact { time, judged_by, .. } = *fact;
+    let last = time.div_euclid(every);
+    let starts = (last - size / every - 1..=last).map(move |number| number * every);
+    starts.filter(move |start| *start <= time && time < start + size && start + size > judged_by)
+}
+
 /// Results and late records.
 fn window(on: &[Fact], size: i64, every: i64) -> Vec<Facts> {
     let mut windows: BTreeMap<(i64, u16), Vec<i64>> = BTreeMap::new();
     let mut late = Facts::new();
     for fact in on {
-        let last = fact.time.div_euclid(every);
-        let starts = (last - size / every - 1..=last).map(|number| number * every);
-        let over = starts.filter(|start| *start <= fact.time && fact.time < start + size);
-        let open: Vec<_> = over.filter(|start| start + size > fact.judged_by).collect();
+        let open: Vec<_> = open_windows(fact, size, every).collect();
         if open.is_empty() {
             late.push(Fact { judged_by: i64::MIN, ..*fact });
         }
