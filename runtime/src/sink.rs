@@ -1,7 +1,9 @@
 //! Where results go.
 
+mod handed;
 mod rows;
 
+pub use handed::{Handed, NoResult, Results, ResultsGone, handed};
 pub use rows::{RowSink, WriteError};
 
 use std::{

@@ -1,9 +1,11 @@
 //! Where records come from.
 
 mod csv;
+mod fed;
 mod iter;
 
 pub use csv::{CsvError, CsvSource, FieldCount, RejectedRow, Row, RowError, open_text};
+pub use fed::{Closed, Fed, Feeder, TrySendError, fed};
 pub(crate) use iter::IterSource;
 
 use crate::{Bell, job::BoxError};

@@ -7,6 +7,8 @@
 mod command_line;
 mod equivalence;
 mod flights;
+mod io_feeder;
+mod io_results;
 mod lifecycle;
 mod naive;
 mod panics;

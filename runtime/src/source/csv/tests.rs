@@ -50,7 +50,9 @@ fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, CsvError> {
         match source.poll(&mut taken) {
             Ok(Readiness::Ended) => return Ok(taken.outcome),
             Ok(Readiness::Ready) => {}
-            Ok(Readiness::Pending | Readiness::Waiting) => assert!(taken.room < room, "it had nothing to pass on"),
+            Ok(Readiness::Pending | Readiness::Waiting) => {
+                assert!(taken.room < room, "it had nothing to pass on")
+            }
             Err(error) => panic!("{error}"),
         }
     }
