@@ -85,6 +85,18 @@ fn a_slow_receiver_holds_the_source_back_and_may_come_back_on_another_thread() {
 }
 
 #[test]
+fn a_sink_that_waits_for_room_is_called_when_there_is_some() {
+    let (handed, results) = sink::handed(1);
+    let job = sums(0..100, handed, JobOptions { workers: 1, batch: 1 });
+    let began = Instant::now();
+    // The pause is the subject: long enough for the data thread to park.
+    assert_eq!(results.inspect(|_| thread::sleep(Duration::from_millis(1))).count(), 100);
+    job.wait().unwrap();
+    // A thread that nobody wakes looks round every 100 ms.
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+}
+
+#[test]
 fn to_try_and_to_wait_for_a_time_tell_not_yet_from_never() {
     let (mut feeder, fed) = source::fed(8);
     let (handed, mut results) = sink::handed(8);
