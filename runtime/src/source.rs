@@ -3,10 +3,16 @@
 mod csv;
 mod fed;
 mod iter;
+mod json_lines;
+mod row;
+mod text;
 
-pub use csv::{CsvError, CsvSource, FieldCount, RejectedRow, Row, RowError, open_text};
+pub use csv::{CsvRows, CsvSource, Row};
 pub use fed::{Closed, Fed, Feeder, TrySendError, fed};
 pub(crate) use iter::IterSource;
+pub use json_lines::JsonLines;
+pub use row::{FieldCount, RejectedRow, RowError};
+pub use text::{TextError, TextError as CsvError, TextFile, open_text};
 
 use crate::{Bell, job::BoxError};
 
