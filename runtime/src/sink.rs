@@ -1,10 +1,16 @@
 //! Where results go.
 
+mod csv;
 mod handed;
+mod json_lines;
+mod output;
 mod rows;
 
+pub use self::csv::CsvSink;
 pub use handed::{Handed, NoResult, Results, ResultsGone, handed};
-pub use rows::{RowSink, WriteError};
+pub use json_lines::JsonLinesSink;
+pub use output::OutputFile;
+pub use rows::{RowSink, UnwritableRecord, WriteError};
 
 use std::{
     mem,

@@ -9,6 +9,7 @@ mod equivalence;
 mod flights;
 mod io_feeder;
 mod io_results;
+mod io_rows;
 mod io_text;
 mod lifecycle;
 mod naive;
