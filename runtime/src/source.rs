@@ -5,6 +5,7 @@ mod fed;
 mod iter;
 mod json_lines;
 mod row;
+mod tcp;
 mod text;
 
 pub use csv::{CsvRows, CsvSource, Row};
@@ -12,6 +13,7 @@ pub use fed::{Closed, Fed, Feeder, TrySendError, fed};
 pub(crate) use iter::IterSource;
 pub use json_lines::JsonLines;
 pub use row::{FieldCount, RejectedRow, RowError};
+pub use tcp::{LineError, RejectedLine, TcpError, TcpLines};
 pub use text::{TextError, TextError as CsvError, TextFile, open_text};
 
 use crate::{Bell, job::BoxError};

@@ -10,6 +10,7 @@ mod flights;
 mod io_feeder;
 mod io_results;
 mod io_rows;
+mod io_tcp;
 mod io_text;
 mod lifecycle;
 mod naive;
