@@ -29,7 +29,7 @@ enum Inner {
     Gzip {
         file: Arc<File>,
         /// What is being written.
-        member: Option<GzEncoder<Arc<File>>>,
+        member: Option<Box<GzEncoder<Arc<File>>>>,
         /// There is a complete member: without any the file would be no gzip.
         complete: bool,
     },
@@ -52,8 +52,8 @@ impl OutputFile {
 }
 
 /// Begins a member.
-fn begin(file: &Arc<File>) -> GzEncoder<Arc<File>> {
-    GzEncoder::new(Arc::clone(file), Compression::default())
+fn begin(file: &Arc<File>) -> Box<GzEncoder<Arc<File>>> {
+    Box::new(GzEncoder::new(Arc::clone(file), Compression::default()))
 }
 
 impl Write for OutputFile {

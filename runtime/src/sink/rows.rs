@@ -63,7 +63,7 @@ impl<W: Write, F> RowSink<W, F> {
     /// A row to stand before all others, such as a header.
     #[must_use]
     pub fn with_header(mut self, header: &str) -> Self {
-        self.rows.begin_with(header);
+        self.rows.append_header(header);
         self
     }
 }
@@ -105,7 +105,8 @@ impl<W: Write> Rows<W> {
         Self { target, writer, rows: Vec::with_capacity(2 * WRITE_BYTES), whole: 0, records: 0 }
     }
 
-    fn begin_with(&mut self, header: &str) {
+    /// Appends what is no row, such as a header.
+    pub(super) fn append_header(&mut self, header: &str) {
         self.rows.extend_from_slice(header.as_bytes());
         self.whole = self.rows.len();
     }

@@ -89,7 +89,7 @@ pub(super) const VALUE_SHOWN_CHARS: usize = 40;
 pub(super) const PROBLEM_SHOWN_CHARS: usize = 200;
 
 /// Text as it can be shown in a message: what cannot be printed is escaped, and what is too long cut off.
-pub(super) fn shown(text: &str, chars_max: usize) -> String {
+pub(crate) fn shown(text: &str, chars_max: usize) -> String {
     let escape = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.into() };
     let mut shown: String = text.chars().take(chars_max).map(escape).collect();
     if text.chars().nth(chars_max).is_some() {

@@ -78,7 +78,7 @@ struct Limits {
 enum State {
     /// Nobody is served yet; clients may connect already.
     Listening(Listening),
-    Serving(Service),
+    Serving(Box<Service>),
     Over,
 }
 
@@ -210,7 +210,7 @@ impl<F> TcpLines<F> {
     #[cold]
     fn serve(&mut self) -> Result<(), TcpError> {
         if let State::Listening(listening) = mem::replace(&mut self.state, State::Over) {
-            self.state = State::Serving(listening.serve(self.limits, self.bell.take())?);
+            self.state = State::Serving(Box::new(listening.serve(self.limits, self.bell.take())?));
         }
         Ok(())
     }
@@ -234,8 +234,7 @@ where
             self.serve()?;
         }
         let State::Serving(service) = &mut self.state else { return Ok(Readiness::Ended) };
-        loop {
-            let Some(line) = service.peek() else { break };
+        while let Some(line) = service.peek() {
             let value = match line.what {
                 What::Line => parsed(&line.text, line.peer, &mut self.parse),
                 What::TooLong => Err(LineError::TooLong { bytes_max: self.limits.line_bytes_max }),

@@ -161,9 +161,9 @@ fn a_job_that_ends_frees_a_feeder_that_waits() {
             });
             waiting.recv_timeout(PATIENCE).expect("the channel is full some time");
             if stop {
-                job.stop()
+                job.stop();
             } else {
-                job.cancel()
+                job.cancel();
             }
             drop(gate);
             until("the job ends", || job.wait_timeout(Duration::from_millis(1)));

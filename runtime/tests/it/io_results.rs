@@ -33,7 +33,7 @@ fn sums(
         .key_by(|n| *n)
         .window(Sliding::tumbling(Duration::from_nanos(1)).unwrap())
         .aggregate(sum(|n: &i64| *n));
-    sums.order_by(|sum| sum.key).map(|sum| i64::try_from(sum.value).unwrap()).to(to);
+    sums.order_by(|sum| sum.key).map(|sum| sum.value).to(to);
     graph.start(options).unwrap()
 }
 

@@ -71,7 +71,8 @@ fn connect(address: SocketAddr) -> TcpStream {
 fn reset(stream: TcpStream) {
     use std::os::fd::AsRawFd;
     let linger = libc::linger { l_onoff: 1, l_linger: 0 };
-    let (value, length) = ((&raw const linger).cast(), size_of::<libc::linger>() as libc::socklen_t);
+    let (value, length) =
+        ((&raw const linger).cast(), libc::socklen_t::try_from(size_of::<libc::linger>()).unwrap());
     // SAFETY: the descriptor is open, and the option is of the type and length given.
     let set =
         unsafe { libc::setsockopt(stream.as_raw_fd(), libc::SOL_SOCKET, libc::SO_LINGER, value, length) };
@@ -265,6 +266,29 @@ fn clients_wait_for_a_job_that_does_not_keep_up_and_nothing_is_lost() {
 }
 
 #[test]
+fn the_thread_that_waits_for_room_is_called_when_there_is_some() {
+    let source = bind().end_after_last_client();
+    let address = source.local_addr();
+    let client = thread::spawn(move || connect(address).write_all(&b"line\n".repeat(200 * 512)));
+    let graph = Graph::new();
+    let lines = graph.source(source).0.event_time(|_| Timestamp::from_nanos(0), in_order());
+    let mut taken = 0;
+    lines.for_each(move |_| {
+        taken += 1;
+        if taken % 512 == 0 {
+            // The pause is the subject: long enough for the other thread to fill its buffers, and to park.
+            thread::sleep(Duration::from_millis(3));
+        }
+    });
+    let began = Instant::now();
+    let report = graph.run(JobOptions::default()).unwrap();
+    assert_eq!(report.records_in, 200 * 512);
+    client.join().unwrap().unwrap();
+    // A thread that nobody wakes looks round every 100 ms.
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+#[test]
 fn clients_beyond_the_bound_wait_until_another_leaves() {
     let source = bind().clients_max(2);
     let address = source.local_addr();
@@ -318,9 +342,9 @@ fn a_job_that_ends_leaves_no_thread_and_no_connection_behind() {
                 while clients[0].write(&b"flood\n".repeat(1_000)).is_ok() {}
             }
             if cancel {
-                running.job.cancel()
+                running.job.cancel();
             } else {
-                running.job.stop()
+                running.job.stop();
             }
             drop(running.lines.by_ref().count());
             running.job.wait().unwrap();
