@@ -167,7 +167,10 @@ impl<F> TcpLines<F> {
     ///
     /// # Errors
     /// If the address makes no sense or cannot be listened on.
-    pub fn bind(address: impl ToSocketAddrs + fmt::Display, parse: F) -> Result<Self, TcpError> {
+    pub fn bind<T, E>(address: impl ToSocketAddrs + fmt::Display, parse: F) -> Result<Self, TcpError>
+    where
+        F: FnMut(&str, SocketAddr) -> Result<T, E>,
+    {
         let listening = Listening::on(&address)
             .map_err(|error| TcpError::Listen { address: address.to_string(), error })?;
         let limits = Limits { line_bytes_max: 1 << 16, clients_max: 1_024, end_after_last: false };

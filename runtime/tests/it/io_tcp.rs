@@ -346,7 +346,7 @@ fn a_job_that_ends_leaves_no_thread_and_no_connection_behind() {
             } else {
                 running.job.stop();
             }
-            drop(running.lines.by_ref().count());
+            running.lines.by_ref().for_each(drop);
             running.job.wait().unwrap();
             assert!(!thread_runs(&thread));
             for mut client in clients {

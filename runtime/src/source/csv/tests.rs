@@ -52,7 +52,7 @@ fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, TextError> {
             Ok(Readiness::Ended) => return Ok(taken.outcome),
             Ok(Readiness::Ready) => {}
             Ok(Readiness::Pending | Readiness::Waiting) => {
-                assert!(taken.room < room, "it had nothing to pass on")
+                assert!(taken.room < room, "it had nothing to pass on");
             }
             Err(error) => panic!("{error}"),
         }
