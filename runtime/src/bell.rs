@@ -1,3 +1,11 @@
+mod handover;
+mod line;
+
+pub(crate) use self::{
+    handover::{Giver, Taken, Taker, handover},
+    line::{Callee, Caller, Courtesy, line},
+};
+
 use nacreous_channels::idle::Waker;
 
 /// Wakes a data thread that waits for something: for input, for room, for memory.

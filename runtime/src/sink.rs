@@ -1,8 +1,18 @@
 //! Where results go.
 
+mod csv;
+mod handed;
+mod json_lines;
+mod output;
 mod rows;
+mod table;
 
-pub use rows::{RowSink, WriteError};
+pub use self::csv::CsvSink;
+pub use handed::{Handed, NoResult, Results, ResultsGone, handed};
+pub use json_lines::JsonLinesSink;
+pub use output::OutputFile;
+pub use rows::{RowSink, UnwritableRecord, WriteError};
+pub use table::TableSink;
 
 use std::{
     mem,

@@ -1,10 +1,23 @@
 //! Where records come from.
 
 mod csv;
+mod fed;
+mod generator;
 mod iter;
+mod json_lines;
+mod row;
+mod tcp;
+mod text;
 
-pub use csv::{CsvError, CsvSource, FieldCount, RejectedRow, Row, RowError, open_text};
+pub use csv::{CsvRows, CsvSource, Row};
+pub use fed::{Closed, Fed, Feeder, TrySendError, fed};
+pub use generator::Generator;
 pub(crate) use iter::IterSource;
+pub use json_lines::JsonLines;
+pub(crate) use row::shown;
+pub use row::{FieldCount, RejectedRow, RowError};
+pub use tcp::{LineError, RejectedLine, TcpError, TcpLines};
+pub use text::{TextError, TextError as CsvError, TextFile, open_text};
 
 use crate::{Bell, job::BoxError};
 

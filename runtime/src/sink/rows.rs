@@ -13,19 +13,11 @@ use crate::job::BoxError;
 /// Rows are gathered and written many at a time, and always whole: when there is enough to be worth it, and
 /// whenever the input runs dry. The memory for them is reused.
 pub struct RowSink<W, F> {
-    target: String,
-    writer: W,
+    rows: Rows<W>,
     format: F,
-    /// Rows not yet written.
-    rows: Vec<u8>,
-    /// How much of that is whole rows: all of it, unless `format` has panicked in the middle of one.
-    whole: usize,
 }
 
-/// How much is gathered before it is written. There is memory for twice as much, for the last row to fit.
-const WRITE_BYTES: usize = 1 << 16;
-
-/// What a [`RowSink`] writes to did not take it.
+/// What a sink for rows writes to did not take it.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot write {target}: {error}")]
 pub struct WriteError {
@@ -33,7 +25,23 @@ pub struct WriteError {
     error: io::Error,
 }
 
+/// A record of which no row can be made. What came before it is written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write {target}: record {number} makes no row: {problem}")]
+pub struct UnwritableRecord {
+    /// What was being written to, as its user named it.
+    pub target: String,
+    /// Which record of the sink's it was, counted from 1.
+    pub number: u64,
+    /// What is wrong with it, as its type or the format says.
+    pub problem: String,
+}
+
 impl WriteError {
+    pub(super) fn new(target: impl Into<String>, error: io::Error) -> Self {
+        Self { target: target.into(), error }
+    }
+
     /// What was being written to, as its user named it.
     pub fn target(&self) -> &str {
         &self.target
@@ -49,22 +57,14 @@ impl<W: Write, F> RowSink<W, F> {
     /// A sink that writes to `writer`, named `target` in errors. `format` appends one row, line end
     /// included, for the record it is given.
     pub fn new(target: impl Into<String>, writer: W, format: F) -> Self {
-        Self { target: target.into(), writer, format, rows: Vec::with_capacity(2 * WRITE_BYTES), whole: 0 }
+        Self { rows: Rows::new(target.into(), writer), format }
     }
 
     /// A row to stand before all others, such as a header.
     #[must_use]
     pub fn with_header(mut self, header: &str) -> Self {
-        self.rows.extend_from_slice(header.as_bytes());
-        self.whole = self.rows.len();
+        self.rows.append_header(header);
         self
-    }
-
-    fn write_rows(&mut self) -> Result<(), WriteError> {
-        let written = self.writer.write_all(&self.rows[..self.whole]);
-        self.rows.clear();
-        self.whole = 0;
-        written.map_err(|error| WriteError { target: self.target.clone(), error })
     }
 }
 
@@ -75,18 +75,75 @@ where
 {
     fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
         for record in records {
-            (self.format)(&mut self.rows, &record);
-            self.whole = self.rows.len();
-            if self.rows.len() >= WRITE_BYTES {
-                self.write_rows()?;
-            }
+            self.rows.append(|rows| (self.format)(rows, &record))?;
         }
         Ok(())
     }
 
     fn flush(&mut self) -> Result<(), BoxError> {
-        self.write_rows()?;
-        self.writer.flush().map_err(|error| WriteError { target: self.target.clone(), error })?;
-        Ok(())
+        Ok(self.rows.flush()?)
+    }
+}
+
+/// Rows gathered until there are enough to be worth writing.
+pub(super) struct Rows<W> {
+    target: String,
+    writer: W,
+    /// Rows not yet written.
+    rows: Vec<u8>,
+    /// How much of that is whole rows: all of it, unless one is being made, or could not be.
+    whole: usize,
+    /// How many records have been made into rows.
+    records: u64,
+}
+
+/// How much is gathered before it is written. There is memory for twice as much, for the last row to fit.
+const WRITE_BYTES: usize = 1 << 16;
+
+impl<W: Write> Rows<W> {
+    pub(super) fn new(target: String, writer: W) -> Self {
+        Self { target, writer, rows: Vec::with_capacity(2 * WRITE_BYTES), whole: 0, records: 0 }
+    }
+
+    /// Appends what is no row, such as a header.
+    pub(super) fn append_header(&mut self, header: &str) {
+        self.rows.extend_from_slice(header.as_bytes());
+        self.whole = self.rows.len();
+    }
+
+    /// Has `format` append a row.
+    pub(super) fn append(&mut self, format: impl FnOnce(&mut Vec<u8>)) -> Result<(), WriteError> {
+        format(&mut self.rows);
+        self.whole = self.rows.len();
+        self.records += 1;
+        if self.rows.len() >= WRITE_BYTES { self.write() } else { Ok(()) }
+    }
+
+    /// Has `format` append a row. If it cannot, everything before that is written, and nothing of it.
+    pub(super) fn try_append<E: ToString>(
+        &mut self,
+        format: impl FnOnce(&mut Vec<u8>) -> Result<(), E>,
+    ) -> Result<(), BoxError> {
+        match format(&mut self.rows) {
+            Ok(()) => Ok(self.append(|_| ())?),
+            Err(problem) => {
+                self.flush()?;
+                let (target, number) = (self.target.clone(), self.records + 1);
+                Err(UnwritableRecord { target, number, problem: problem.to_string() }.into())
+            }
+        }
+    }
+
+    /// Makes all rows visible to others.
+    pub(super) fn flush(&mut self) -> Result<(), WriteError> {
+        self.write()?;
+        self.writer.flush().map_err(|error| WriteError::new(&self.target, error))
+    }
+
+    fn write(&mut self) -> Result<(), WriteError> {
+        let written = self.writer.write_all(&self.rows[..self.whole]);
+        self.rows.clear();
+        self.whole = 0;
+        written.map_err(|error| WriteError::new(&self.target, error))
     }
 }

@@ -7,6 +7,13 @@
 mod command_line;
 mod equivalence;
 mod flights;
+mod io_feeder;
+mod io_generator;
+mod io_results;
+mod io_rows;
+mod io_table;
+mod io_tcp;
+mod io_text;
 mod lifecycle;
 mod naive;
 mod panics;

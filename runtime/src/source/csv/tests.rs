@@ -1,6 +1,7 @@
-use std::io::Cursor;
+use std::io::{self, Cursor};
 
 use super::*;
+use crate::source::{Demand, text::LINE_BYTES_MAX};
 
 type Outcome = (Vec<(u64, String, i64)>, Vec<(u64, String)>);
 
@@ -40,7 +41,7 @@ impl Read for Trickle {
     }
 }
 
-fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, CsvError> {
+fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, TextError> {
     let parse = |row: &Row<'_>| Ok((row.line(), row.text(0)?.to_owned(), row.parse(1)?));
     let reader = Trickle(Cursor::new(text.to_vec()), step);
     let mut source = CsvSource::new("test", reader, &["name", "n"], parse)?;
@@ -51,7 +52,7 @@ fn read(text: &[u8], step: usize, room: usize) -> Result<Outcome, CsvError> {
             Ok(Readiness::Ended) => return Ok(taken.outcome),
             Ok(Readiness::Ready) => {}
             Ok(Readiness::Pending | Readiness::Waiting) => {
-                assert!(taken.room < room, "it had nothing to pass on")
+                assert!(taken.room < room, "it had nothing to pass on");
             }
             Err(error) => panic!("{error}"),
         }
@@ -96,7 +97,7 @@ fn good_rows_are_read_and_bad_ones_rejected_each_by_its_line() {
 #[test]
 fn a_line_too_long_or_with_too_many_fields_is_rejected_and_the_next_one_read() {
     let mut text = b"\xEF\xBB\xBFname,n\n".to_vec();
-    text.extend(vec![b'x'; LINE_BYTES_MAX_TEST + 1]);
+    text.extend(vec![b'x'; LINE_BYTES_MAX + 1]);
     text.extend(b",1\na,1\n");
     text.extend(vec![b','; 100]);
     text.extend(b"\nb,2\n");
@@ -109,14 +110,12 @@ fn a_line_too_long_or_with_too_many_fields_is_rejected_and_the_next_one_read() {
     }
 }
 
-const LINE_BYTES_MAX_TEST: usize = lines::LINE_BYTES_MAX;
-
 #[test]
 fn a_header_that_will_not_do_is_refused() {
     let message = |text: &[u8]| read(text, 10, 10).expect_err("refused").to_string();
     assert_eq!(message(b""), "cannot read test: it is empty; expected a header line that names the columns");
     let endless = "cannot read test: its header line is bad: line longer than 1048576 bytes";
-    assert_eq!(message(&vec![b'x'; lines::LINE_BYTES_MAX * 3]), endless);
+    assert_eq!(message(&vec![b'x'; LINE_BYTES_MAX * 3]), endless);
     assert_eq!(message(b"name,m\n"), "cannot read test: its header has no column `n`; it has name, m");
     assert_eq!(
         message(b"\n \nn\0me,\n"),

@@ -3,13 +3,13 @@ use std::io::{self, Read};
 use memchr::memchr;
 
 /// The longest line that is read; a longer one is passed over.
-pub(super) const LINE_BYTES_MAX: usize = 1 << 20;
+pub(in crate::source) const LINE_BYTES_MAX: usize = 1 << 20;
 
 /// How much is read at once at first; the buffer grows to the longest line.
 const BUFFER_BYTES: usize = 1 << 16;
 
 /// Lines of bytes, with their numbers, in a buffer that is reused.
-pub(super) struct Lines<R> {
+pub(in crate::source) struct Lines<R> {
     reader: R,
     buffer: Vec<u8>,
     /// What is unread in the buffer.
@@ -20,7 +20,7 @@ pub(super) struct Lines<R> {
 }
 
 /// A line without its line break.
-pub(super) enum Line<'a> {
+pub(in crate::source) enum Line<'a> {
     /// Its bytes.
     Text(&'a [u8]),
     /// It is longer than [`LINE_BYTES_MAX`].
@@ -30,28 +30,24 @@ pub(super) enum Line<'a> {
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
 
 impl<R: Read> Lines<R> {
-    pub(super) fn new(reader: R) -> Self {
+    pub(in crate::source) fn new(reader: R) -> Self {
         Self { reader, buffer: vec![0; BUFFER_BYTES], start: 0, end: 0, number: 0, at_end: false }
     }
 
-    /// The number of the line last returned, counted from 1.
-    pub(super) fn number(&self) -> u64 {
-        self.number
-    }
-
     /// Whether a whole line can be had without reading more.
-    pub(super) fn has_line(&self) -> bool {
+    pub(in crate::source) fn has_line(&self) -> bool {
         memchr(b'\n', &self.buffer[self.start..self.end]).is_some() || self.at_end
     }
 
     /// Passes over the next line if it is blank; whether it was.
-    pub(super) fn next_is_blank(&mut self) -> io::Result<bool> {
+    pub(in crate::source) fn next_is_blank(&mut self) -> io::Result<bool> {
         while !self.has_line() && self.end - self.start <= LINE_BYTES_MAX {
             self.fill()?;
         }
         let unread = &self.buffer[self.start..self.end];
         let length = memchr(b'\n', unread).unwrap_or(unread.len());
-        let blank = length < unread.len() && unread[..length].trim_ascii().is_empty();
+        let blank =
+            length < unread.len() && text_of(self.number + 1, &unread[..length]).trim_ascii().is_empty();
         if blank {
             self.start += length + 1;
             self.number += 1;
@@ -59,8 +55,8 @@ impl<R: Read> Lines<R> {
         Ok(blank)
     }
 
-    /// The next line; `None` at the end of the input.
-    pub(super) fn next(&mut self) -> io::Result<Option<Line<'_>>> {
+    /// The next line, with its number, counted from 1; `None` at the end of the input.
+    pub(in crate::source) fn next(&mut self) -> io::Result<Option<(u64, Line<'_>)>> {
         let mut searched = 0;
         let mut too_long = false;
         let (start, end) = loop {
@@ -87,14 +83,10 @@ impl<R: Read> Lines<R> {
         };
         self.number += 1;
         if too_long || end - start > LINE_BYTES_MAX {
-            return Ok(Some(Line::TooLong));
+            return Ok(Some((self.number, Line::TooLong)));
         }
-        let mut line = &self.buffer[start..end];
-        line = line.strip_suffix(b"\r").unwrap_or(line);
-        if self.number == 1 {
-            line = line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line);
-        }
-        Ok(Some(Line::Text(line)))
+        let line = text_of(self.number, &self.buffer[start..end]);
+        Ok(Some((self.number, Line::Text(line))))
     }
 
     /// Reads more behind what is unread, making room first.
@@ -118,4 +110,11 @@ impl<R: Read> Lines<R> {
         self.at_end = read == 0;
         Ok(())
     }
+}
+
+/// A line without what does not belong to its text: the rest of its line break, and before the first one, the mark
+/// that says that it is UTF-8.
+fn text_of(number: u64, line: &[u8]) -> &[u8] {
+    let line = line.strip_suffix(b"\r").unwrap_or(line);
+    if number == 1 { line.strip_prefix(BYTE_ORDER_MARK).unwrap_or(line) } else { line }
 }
