@@ -4,7 +4,7 @@ mod edge;
 mod source;
 
 pub(crate) use edge::EdgeTask;
-pub(crate) use source::{SourceParts, SourceTask};
+pub(crate) use source::{Arrival, Clock, SourceParts, SourceTask};
 
 use std::collections::VecDeque;
 

@@ -13,7 +13,10 @@ pub struct BoundedDisorder {
 }
 
 impl BoundedDisorder {
-    /// A generator that has seen nothing yet. A bound of zero suits a source in order.
+    /// For a source whose records come in order: any that is earlier than the one before it comes too late.
+    pub const NONE: Self = Self { bound: Span::ZERO, latest: Timestamp::MIN };
+
+    /// A generator that has seen nothing yet.
     ///
     /// # Errors
     /// If the bound is longer than 292 years.

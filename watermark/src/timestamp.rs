@@ -1,4 +1,4 @@
-use std::{fmt, time::Duration};
+use std::{fmt, ops::Add, time::Duration};
 
 /// An instant: nanoseconds since 1970-01-01T00:00:00 UTC, without leap seconds.
 ///
@@ -31,6 +31,20 @@ impl Timestamp {
     #[inline]
     pub const fn as_nanos(self) -> i64 {
         self.0
+    }
+}
+
+/// The instant so much later; [`Timestamp::MAX`] if event time does not reach that far.
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, duration: Duration) -> Self {
+        // All of event time is a number of nanoseconds that fits.
+        Self(
+            u64::try_from(duration.as_nanos())
+                .map_or(i64::MAX, |nanos| self.0.saturating_add_unsigned(nanos)),
+        )
     }
 }
 
@@ -106,5 +120,22 @@ impl TryFrom<Duration> for Span {
 
     fn try_from(duration: Duration) -> Result<Self, SpanError> {
         i64::try_from(duration.as_nanos()).map(Self).map_err(|_| SpanError::TooLong(duration))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn to_add_to_a_time_stays_within_time() {
+        let time = Timestamp::from_nanos(-5);
+        assert_eq!(time + Duration::from_nanos(7), Timestamp::from_nanos(2));
+        assert_eq!(Timestamp::MAX + Duration::from_nanos(1), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN + Duration::MAX, Timestamp::MAX);
+        let longest = Duration::from_nanos(i64::MAX.unsigned_abs());
+        assert_eq!(Timestamp::MIN + longest, Timestamp::from_nanos(-1));
+        assert_eq!(Timestamp::MIN + Duration::from_nanos(u64::MAX), Timestamp::MAX);
+        assert_eq!(Timestamp::MIN + Duration::from_nanos(u64::MAX - 1), Timestamp::from_nanos(i64::MAX - 1));
     }
 }

@@ -7,14 +7,14 @@
 use std::{hash::Hash, marker::PhantomData};
 
 use nacreous_operators::{Keyed, Operator};
-use nacreous_watermark::{BoundedDisorder, Timestamp};
+use nacreous_watermark::BoundedDisorder;
 
 use super::{Assembly, ForwardMake, Instances, PortId, RouteMake};
 use crate::{
     downstream::{Downstream, Fork, Fused, SideFork},
     operator_name::OperatorId,
     source::Source,
-    task::{EdgeTask, SourceParts, SourceTask},
+    task::{Clock, EdgeTask, SourceParts, SourceTask},
 };
 
 /// What comes before a point of a graph.
@@ -22,6 +22,11 @@ use crate::{
 /// Every stream's second type parameter is one. Name it where a function of yours takes or returns streams:
 /// `fn busy(flights: Stream<Flight, impl Upstream<Out = Flight>>) -> Stream<…>`. It is not for
 /// implementing.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not what comes before a point of a graph",
+    note = "a function that takes a stream says `Stream<T, impl Upstream<Out = T>>`, or `Stream<T>` for one that \
+            `isolate`, `merge` or `broadcast` has made"
+)]
 pub trait Upstream: Sized + 'static {
     /// The type of the records there.
     type Out: Send + 'static;
@@ -41,19 +46,19 @@ pub trait Make<T>: 'static {
 }
 
 /// The beginning of a stream: a source and its event time.
-pub(crate) struct FromSource<S, F> {
+pub(crate) struct FromSource<S, C> {
     pub(crate) source: S,
     pub(crate) operator: OperatorId,
     pub(crate) rejects: PortId,
-    pub(crate) time_of: F,
+    pub(crate) clock: C,
     pub(crate) time_operator: OperatorId,
     pub(crate) disorder: BoundedDisorder,
 }
 
-impl<S, F> Upstream for FromSource<S, F>
+impl<S, C> Upstream for FromSource<S, C>
 where
     S: Source,
-    F: FnMut(&S::Item) -> Timestamp + Send + 'static,
+    C: Clock<S::Item>,
 {
     type Out = S::Item;
 
@@ -65,7 +70,7 @@ where
             bell: plan.bell(worker),
             name: plan.name_of(self.operator),
             rejects: plan.edge_into(self.rejects, worker),
-            time_of: self.time_of,
+            clock: self.clock,
             time_name: plan.name_of(self.time_operator),
             disorder: self.disorder,
             cadence: plan.cadence(),

@@ -4,6 +4,7 @@ mod client;
 mod server;
 
 use std::{
+    convert::Infallible,
     fmt, io, mem,
     net::{SocketAddr, ToSocketAddrs},
     str,
@@ -160,6 +161,16 @@ pub enum LineError {
         /// What is wrong with it.
         problem: String,
     },
+}
+
+impl TcpLines<fn(&str, SocketAddr) -> Result<String, Infallible>> {
+    /// Listens on an address and takes each line as it is, for a stream of strings; port 0 stands for any free one.
+    ///
+    /// # Errors
+    /// If the address makes no sense or cannot be listened on.
+    pub fn text(address: impl ToSocketAddrs + fmt::Display) -> Result<Self, TcpError> {
+        Self::bind(address, |line, _| Ok(line.to_owned()))
+    }
 }
 
 impl<F> TcpLines<F> {

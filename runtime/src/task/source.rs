@@ -1,4 +1,8 @@
-use std::{num::NonZero, sync::Arc};
+mod clock;
+
+pub(crate) use clock::{Arrival, Clock};
+
+use std::{num::NonZero, sync::Arc, time::Duration};
 
 use nacreous_operators::{Prepared, Record, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
@@ -16,12 +20,12 @@ use crate::{
 };
 
 /// What a source task is made of, besides what follows it.
-pub(crate) struct SourceParts<S: Source, F> {
+pub(crate) struct SourceParts<S: Source, C> {
     pub(crate) source: S,
     pub(crate) bell: Bell,
     pub(crate) name: OperatorName,
     pub(crate) rejects: Option<EdgeOut<S::Reject>>,
-    pub(crate) time_of: F,
+    pub(crate) clock: C,
     pub(crate) time_name: OperatorName,
     pub(crate) disorder: BoundedDisorder,
     pub(crate) cadence: Cadence,
@@ -33,7 +37,7 @@ pub(crate) struct SourceParts<S: Source, F> {
 }
 
 /// A task at the head of a stream: reads a source, gives each record its event time, makes watermarks.
-pub(crate) struct SourceTask<S: Source, F, D> {
+pub(crate) struct SourceTask<S: Source, C, D> {
     source: S,
     name: OperatorName,
     quantum: usize,
@@ -41,13 +45,16 @@ pub(crate) struct SourceTask<S: Source, F, D> {
     watermark_every: Option<NonZero<usize>>,
     /// How many records to take before the watermark is due to be passed on.
     until_due: usize,
-    inlet: Inlet<S::Reject, F, D>,
+    inlet: Inlet<S::Reject, C, D>,
 }
 
+/// How often a source that brings nothing looks what time it is: seldom enough for its thread to sleep in between.
+const TICK: Duration = Duration::from_millis(10);
+
 /// Where a source puts what it reads.
-struct Inlet<R, F, D> {
+struct Inlet<R, C, D> {
     rejects: Option<EdgeOut<R>>,
-    time_of: F,
+    clock: C,
     time_name: OperatorName,
     disorder: BoundedDisorder,
     cadence: Cadence,
@@ -61,20 +68,22 @@ struct Inlet<R, F, D> {
     /// the two, once a step.
     allowed: usize,
     room: usize,
+    /// When time was last seen to have gone on without a record.
+    let_pass: Timestamp,
     records_in: u64,
     rejected: u64,
     outlet: Outlet<D>,
 }
 
-impl<S: Source, F, D> SourceTask<S, F, D> {
-    pub(crate) fn new(mut parts: SourceParts<S, F>, down: D) -> Self {
+impl<S: Source, C, D> SourceTask<S, C, D> {
+    pub(crate) fn new(mut parts: SourceParts<S, C>, down: D) -> Self {
         parts.source.attach(parts.bell);
         let next_edge = parts.cadence.next_after(Watermark::MIN);
         let watch_all = parts.watermark_every.is_some();
         let edge_at = edge_at(&parts.disorder, next_edge, watch_all);
         let inlet = Inlet {
             rejects: parts.rejects,
-            time_of: parts.time_of,
+            clock: parts.clock,
             time_name: parts.time_name,
             disorder: parts.disorder,
             cadence: parts.cadence,
@@ -83,6 +92,7 @@ impl<S: Source, F, D> SourceTask<S, F, D> {
             watch_all,
             allowed: 0,
             room: 0,
+            let_pass: Timestamp::MIN,
             records_in: 0,
             rejected: 0,
             outlet: Outlet::new(down),
@@ -104,11 +114,11 @@ fn edge_at(disorder: &BoundedDisorder, next_edge: Watermark, watch_all: bool) ->
     if watch_all { Timestamp::MIN } else { disorder.time_reaching(next_edge) }
 }
 
-impl<T, R, F, D> Intake<T, R> for Inlet<R, F, D>
+impl<T, R, C, D> Intake<T, R> for Inlet<R, C, D>
 where
     T: Send,
     R: Send,
-    F: FnMut(&T) -> Timestamp + Send,
+    C: Clock<T>,
     D: Downstream<T>,
 {
     // HOT(source.accept)
@@ -116,7 +126,7 @@ where
     fn accept(&mut self, value: T) -> Demand {
         let demand = self.take_one();
         let blame = Blame::on(&self.time_name);
-        let time = (self.time_of)(&value);
+        let time = self.clock.time_of(&value);
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
@@ -137,7 +147,7 @@ where
     }
 }
 
-impl<R: Send, F, D> Inlet<R, F, D> {
+impl<R: Send, C, D> Inlet<R, C, D> {
     /// A record may have brought the watermark to an edge where something downstream may happen. If so it goes
     /// on at this very record, so that results do not depend on where a batch happens to end. False if what
     /// follows has more to do with it, or no room, so that no further record may be taken now.
@@ -167,6 +177,27 @@ impl<R: Send, F, D> Inlet<R, F, D> {
             self.count_taken();
         }
         go_on
+    }
+
+    /// Nothing comes at the moment. If time goes on even so, the watermark goes with it; whether it has.
+    ///
+    /// That depends on timing, but nothing else does: no record that comes later can be earlier.
+    fn let_time_pass<T>(&mut self) -> bool
+    where
+        C: Clock<T>,
+        D: Downstream<T>,
+    {
+        let Some(now) = self.clock.now() else { return false };
+        let settled = self.outlet.owed.is_empty() && self.outlet.down.has_room();
+        if !settled || now < self.edge_at.max(self.let_pass + TICK) {
+            return false;
+        }
+        self.let_pass = now;
+        self.look_closer::<T>(now);
+        if self.watch_all && self.outlet.owed.is_empty() {
+            self.outlet.owed.push_back(self.disorder.watermark());
+        }
+        true
     }
 
     /// One record less to take in this step.
@@ -206,10 +237,10 @@ impl<R: Send, F, D> Inlet<R, F, D> {
     }
 }
 
-impl<S, F, D> SourceTask<S, F, D>
+impl<S, C, D> SourceTask<S, C, D>
 where
     S: Source,
-    F: FnMut(&S::Item) -> Timestamp + Send,
+    C: Clock<S::Item>,
     D: Downstream<S::Item>,
 {
     fn take_input(&mut self) -> Result<Progress, Halt> {
@@ -242,10 +273,11 @@ where
         match readiness {
             Ok(Readiness::Ready) => Ok(Progress::Made),
             Ok(idle @ (Readiness::Pending | Readiness::Waiting)) => {
+                let moved = inlet.let_time_pass::<S::Item>();
                 let _ = inlet.outlet.down.flush(Extent::All)?;
                 let _ = inlet.flush_rejects(Extent::All)?;
                 Ok(match idle {
-                    _ if taken > 0 => Progress::Made,
+                    _ if taken > 0 || moved => Progress::Made,
                     Readiness::Pending => Progress::Unprompted,
                     _ => Progress::None,
                 })
@@ -271,10 +303,10 @@ where
     }
 }
 
-impl<S, F, D> Task for SourceTask<S, F, D>
+impl<S, C, D> Task for SourceTask<S, C, D>
 where
     S: Source,
-    F: FnMut(&S::Item) -> Timestamp + Send,
+    C: Clock<S::Item>,
     D: Downstream<S::Item>,
 {
     fn step(&mut self) -> Result<Progress, Halt> {

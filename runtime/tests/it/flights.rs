@@ -13,34 +13,13 @@ use flate2::read::MultiGzDecoder;
 
 use crate::{
     equivalence::{BATCHES, WORKERS},
+    examples,
     naive::{self, Outcome},
 };
 
-/// The example's program, built if it has not been.
-pub(crate) fn program() -> &'static Path {
-    static PROGRAM: LazyLock<PathBuf> = LazyLock::new(|| {
-        let mut path = std::env::current_exe().expect("a test knows where it is");
-        path.pop();
-        path.pop();
-        let profile = if path.ends_with("release") { "release" } else { "test" };
-        path.push("examples/flight_delays");
-        // All tests at once have built it already; one target alone has not, or finds an old one.
-        let built = Command::new(env!("CARGO"))
-            .args([
-                "build",
-                "--quiet",
-                "--profile",
-                profile,
-                "--package",
-                "nacreous",
-                "--example",
-                "flight_delays",
-            ])
-            .status();
-        assert!(built.expect("cargo runs").success());
-        path
-    });
-    &PROGRAM
+/// The example's program.
+pub(crate) fn program() -> PathBuf {
+    examples::program("flight_delays")
 }
 
 pub(crate) fn run(arguments: &[&str]) -> Output {

@@ -4,8 +4,10 @@
     reason = "also in the helpers of tests a failure is best shown where it happens"
 )]
 
+mod arrival;
 mod command_line;
 mod equivalence;
+mod examples;
 mod flights;
 mod io_feeder;
 mod io_generator;
