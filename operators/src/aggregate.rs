@@ -3,6 +3,11 @@
 /// [`combine`](Self::combine) must be associative and commutative, and adding a value must be the same as
 /// combining with that value lifted: a window is put together from slices, and its records come in any
 /// order. (A float sum is neither; sum fixed-point integers instead.)
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not aggregate values of type `{T}`",
+    note = "there are `count()`, `sum(|value| …)` and `stats(|value| …)`, whose functions are given `&{T}`; \
+            for others implement `Aggregate`"
+)]
 pub trait Aggregate<T> {
     /// What is kept for each key and slice.
     type Acc: Clone;

@@ -67,6 +67,10 @@ use timers::Timers;
 /// assert_eq!(silence.on_watermark(watermark, &mut out), Step::Done);
 /// assert_eq!(out, [Record { time: Timestamp::from_nanos(15), value: Forked::Main("cellar") }]);
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` does not process values of type `{T}` with keys of type `{K}`",
+    note = "implement `Process<{K}, {T}>` for it"
+)]
 pub trait Process<K, T>: Clone + Send + 'static {
     /// What is kept for each key, and what it begins as. It is kept for good.
     type State: Default + Send + 'static;

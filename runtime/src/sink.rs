@@ -39,6 +39,10 @@ use crate::{Bell, job::BoxError};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a sink for records of `{T}`",
+    note = "a function takes records by `for_each`; sinks are in `nacreous::sink`, or implement `Sink`"
+)]
 pub trait Sink<T>: Send + 'static {
     /// Hands over the bell that wakes the sink's data thread. Called once, before the first write.
     fn attach(&mut self, bell: Bell) {

@@ -47,6 +47,10 @@ use crate::{Bell, job::BoxError};
 ///     }
 /// }
 /// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not a source of records",
+    note = "an iterator becomes one by `Graph::iter`; others are in `nacreous::source`, or implement `Source`"
+)]
 pub trait Source: Send + 'static {
     /// What is read.
     type Item: Send + 'static;

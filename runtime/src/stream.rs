@@ -3,6 +3,7 @@
 mod branching;
 mod carried;
 mod keyed;
+mod misuse;
 mod source;
 mod windowed;
 

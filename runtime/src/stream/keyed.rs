@@ -91,7 +91,6 @@ where
     /// Sources pass a watermark on for every [`timer_resolution`](Process::timer_resolution) of event time, which ends
     /// a batch: where records are further apart than that, batches are as small as one record.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn process<P>(
         self,
         process: P,
@@ -118,7 +117,6 @@ where
     /// Sources pass a watermark on every millisecond of event time, which ends a batch. All pairs of a record are
     /// taken up at once: a batch that is full grows.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn join<R, V, O, F>(
         self,
         other: KeyedStream<K, R, V>,

@@ -41,7 +41,6 @@ where
     /// The stream of late records has no watermark before its end, since they are behind any: windows over
     /// it, and `order_by`, bring their results when the job ends.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn aggregate<A>(
         self,
         aggregate: A,
@@ -71,7 +70,6 @@ where
     /// Each record is stored once. The records of a window that closes are put in order of their keys before the first
     /// pair leaves.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn join<R, V, O, F>(
         self,
         other: KeyedStream<K, R, V>,

@@ -6,6 +6,7 @@
 
 mod arrival;
 mod command_line;
+mod compile_fail;
 mod equivalence;
 mod examples;
 mod flights;
