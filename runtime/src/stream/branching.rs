@@ -32,7 +32,6 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
 
     /// Parts the stream in two: values for which `predicate` is true, and the others. Both must end in a sink.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn split<F>(self, predicate: F) -> (Stream<T, impl Upstream<Out = T> + use<T, U, F>>, Stream<T>)
     where
         F: FnMut(&T) -> bool + Clone + Send + 'static,
@@ -46,7 +45,6 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// Turns each value into another, or refuses it: the stream of what came of it, and that of the reasons. Refused
     /// values are counted in the job's report, whether or not the second stream is used.
     #[track_caller]
-    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn try_map<O, E, F>(self, f: F) -> (Stream<O, impl Upstream<Out = O> + use<T, U, O, E, F>>, Stream<E>)
     where
         O: Send + 'static,
