@@ -19,3 +19,4 @@ mod naive;
 mod panics;
 mod random_graphs;
 mod sources;
+mod threads;
