@@ -174,6 +174,7 @@ where
     U: Upstream<Out = Keyed<K, L>>,
     V: Upstream<Out = Keyed<K, R>>,
 {
+    left.meets(&right, name);
     let accountable = left.accountable && right.accountable;
     let graph = left.graph.clone();
     let left = left.then(Map::new(from_left::<K, L, R>), name);
