@@ -30,9 +30,13 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 13] = [
+const ROWS: [(&str, fn() -> Comparison); 17] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
+    ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
+    ("keyed-sum/2-workers/timely", keyed_sum::two_workers),
+    ("keyed-sum/1M-keys/timely", keyed_sum::many_keys),
+    ("keyed-sum/string-keys/timely", keyed_sum::string_keys),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
     ("spsc/single-large/rtrb", spsc::single_large_rtrb),
