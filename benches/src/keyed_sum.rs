@@ -15,6 +15,7 @@ use std::{
 
 use nacreous::{BoxError, prelude::*, sink::Sink};
 
+pub(crate) use self::keys::scattered;
 use self::{
     keys::Name,
     timely::{Dense, Table},

@@ -43,7 +43,7 @@ impl Zipf {
 
 /// An account number, say: 64 bits without a pattern, so that no table has the frequent keys in one place. Different
 /// for different numbers (the finalizer of SplitMix64; Steele, Lea and Flood, OOPSLA 2014).
-fn scattered(number: u64) -> u64 {
+pub(crate) fn scattered(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
     number ^ (number >> 31)
