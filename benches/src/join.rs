@@ -1,0 +1,106 @@
+//! An equi-join of two streams in tumbling windows: the streams, and how timely joins them.
+
+pub mod timely;
+
+use crate::{comparison::Digest, keyed_sum::scattered};
+
+/// A window of event time.
+pub const WINDOW_NANOS: i64 = 1_000_000_000;
+/// Records of each stream in a window.
+const RECORDS: i64 = 1 << 16;
+/// With as many keys, each has two records of each stream in a window: four pairs.
+const KEYS: u64 = 1 << 15;
+const WINDOWS: i64 = 16;
+
+/// A record of either stream: 24 bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Side {
+    /// In nanoseconds.
+    pub time: i64,
+    /// What records are joined by.
+    pub key: u64,
+    /// Tells the records of a stream apart.
+    pub value: u64,
+}
+
+/// Both streams in memory, in order of time. A job's source outlives whoever starts it, so they live as long as the
+/// program.
+#[derive(Debug, Clone, Copy)]
+pub struct Streams {
+    /// The one.
+    pub left: &'static [Side],
+    /// The other.
+    pub right: &'static [Side],
+}
+
+impl Streams {
+    /// Sixteen windows of 65,536 records of each.
+    pub fn new() -> Self {
+        Self::of(WINDOWS, KEYS)
+    }
+
+    fn of(windows: i64, keys: u64) -> Self {
+        let [left, right] = [46, 47].map(|seed| &*stream(seed, windows, keys).leak());
+        Self { left, right }
+    }
+
+    /// The number of records in both.
+    pub fn len(&self) -> usize {
+        self.left.len() + self.right.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl Default for Streams {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+fn stream(seed: u64, windows: i64, keys: u64) -> Vec<Side> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let step = WINDOW_NANOS / RECORDS;
+    let numbers = (0..windows).flat_map(|window| (0..RECORDS).map(move |n| (window, n)));
+    let side = |(window, n)| Side {
+        time: window * WINDOW_NANOS + n * step,
+        key: scattered(random.u64(0..keys)),
+        value: random.u64(..),
+    };
+    numbers.map(side).collect()
+}
+
+/// Adds a pair to the digest of all: that of one key, in the window that begins at `start`.
+pub fn add(digest: &mut Digest, start: i64, key: u64, left: u64, right: u64) {
+    digest.add(&[start.cast_unsigned(), key, left, right]);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timely_finds_the_pairs_that_comparing_all_with_all_finds() {
+        let Streams { left, right } = Streams::of(2, 1 << 12);
+        // As many as can be compared in a moment.
+        let few = |side: &'static [Side]| {
+            let few: Vec<_> = side.iter().step_by(32).copied().collect();
+            &*few.leak()
+        };
+        let few = Streams { left: few(left), right: few(right) };
+        let (mut digest, mut pairs) = (Digest::default(), 0);
+        for left in few.left {
+            let window = left.time / WINDOW_NANOS;
+            let of_window = |right: &&Side| right.time / WINDOW_NANOS == window && right.key == left.key;
+            for right in few.right.iter().filter(of_window) {
+                add(&mut digest, window * WINDOW_NANOS, left.key, left.value, right.value);
+                pairs += 1;
+            }
+        }
+        assert!(pairs > 1_000, "{pairs} pairs");
+        assert_eq!(timely::run(few), digest.value());
+    }
+}
