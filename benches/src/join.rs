@@ -1,8 +1,70 @@
 //! An equi-join of two streams in tumbling windows: the streams, and how timely joins them.
 
-pub mod timely;
+mod timely;
 
-use crate::{comparison::Digest, keyed_sum::scattered};
+use std::time::Duration;
+
+use nacreous::{BoxError, prelude::*, sink::Sink};
+
+use crate::{
+    comparison::{Comparison, Digest, Measure, on_pinned_thread, timed},
+    keyed_sum::scattered,
+};
+
+/// Against the same join in timely dataflow, on one worker each.
+pub fn against_timely() -> Comparison {
+    let streams = Streams::new();
+    let millions = streams.len() as f64 / 1e6;
+    Comparison {
+        id: "join/window/timely",
+        measure: Measure::Rate("M records/s"),
+        ours: timed(millions, move || ours(streams)),
+        rival: timed(millions, move || on_pinned_thread(|| timely::run(streams))),
+    }
+}
+
+fn ours(streams: Streams) -> u64 {
+    let graph = Graph::new();
+    let stream = |side: &'static [Side]| {
+        let in_order = BoundedDisorder::new(Duration::ZERO).expect("zero is a span");
+        let stream = graph.iter(side.iter().copied());
+        stream.event_time(|side| Timestamp::from_nanos(side.time), in_order)
+    };
+    let windows = Sliding::tumbling(Duration::from_nanos(WINDOW_NANOS.unsigned_abs())).expect("a window");
+    let left = stream(streams.left).key_by(|side| side.key).expect_keys(1 << 15);
+    let right = stream(streams.right).key_by(|side| side.key);
+    let (pairs, _late) = left.window(windows).join(right, |left, right| (left.value, right.value));
+    let (send, digest) = std::sync::mpsc::channel();
+    pairs.to(Digested { digest: Digest::default(), send });
+    graph.run(JobOptions::default()).expect("the job runs");
+    digest.recv().expect("the sink says what it saw")
+}
+
+/// Adds pairs to a digest as they come, as the rival does, and tells it in the end.
+struct Digested {
+    digest: Digest,
+    send: std::sync::mpsc::Sender<u64>,
+}
+
+impl Sink<WindowResult<u64, (u64, u64)>> for Digested {
+    fn write(
+        &mut self,
+        pairs: &mut std::vec::Drain<'_, Record<WindowResult<u64, (u64, u64)>>>,
+    ) -> Result<(), BoxError> {
+        for pair in pairs {
+            let WindowResult { window, key, value: (left, right) } = pair.value;
+            add(&mut self.digest, window.start.as_nanos(), key, left, right);
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Digested {
+    fn drop(&mut self) {
+        // Whoever asked is gone only if the job failed.
+        let _ = self.send.send(self.digest.value());
+    }
+}
 
 /// A window of event time.
 pub const WINDOW_NANOS: i64 = 1_000_000_000;

@@ -27,7 +27,7 @@ type Pairs = CapacityContainerBuilder<Vec<(u64, u64, u64)>>;
 type Half = (u64, u64);
 
 /// On this thread.
-pub fn run(streams: Streams) -> u64 {
+pub(super) fn run(streams: Streams) -> u64 {
     timely::execute_directly(move |worker| work(worker, streams))
 }
 
