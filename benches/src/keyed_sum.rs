@@ -1,93 +1,172 @@
-//! A keyed tumbling sum over records in memory.
+//! A keyed tumbling sum over records in memory: against the same loop over a hash table, and against timely.
+//!
+//! Each variant has keys of another kind; the job is the same, and so is what both sides read: one block of memory.
 
-use std::time::Duration;
+mod hand;
+mod keys;
+mod timely;
 
-use nacreous::prelude::*;
-use rustc_hash::FxBuildHasher;
+use std::{
+    hash::Hash,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+    vec,
+};
 
-use crate::comparison::{Comparison, Digest, Measure, on_pinned_thread, timed};
+use nacreous::{BoxError, prelude::*, sink::Sink};
 
-const KEYS: u64 = 1024;
+pub(crate) use self::keys::scattered;
+use self::{
+    keys::Name,
+    timely::{Dense, Table},
+};
+use crate::comparison::{Comparison, Digest, Measure, Side, on_pinned_thread, timed};
+
 const WINDOW: Duration = Duration::from_secs(1);
 const WINDOW_NANOS: i64 = 1_000_000_000;
 /// Event time between one record and the next: a million records a window.
 const STEP_NANOS: i64 = 1_000;
-/// Records in memory; they are run through several times, at later times each.
-const BLOCK: usize = 1 << 20;
-const PASSES: usize = 8;
+const MEBI: usize = 1 << 20;
+/// For keys that are numbered from zero.
+const DENSE_KEYS: usize = 1_024;
+/// For keys of a skewed distribution.
+const SKEWED_KEYS: usize = 1_000_000;
+/// For keys that are strings.
+const NAMES: usize = 100_000;
 
-/// 24 bytes.
+/// 24 bytes, if the key has 8.
 #[derive(Debug, Clone, Copy)]
-struct Reading {
+struct Reading<K> {
     time: i64,
-    key: u64,
+    key: K,
     value: i64,
 }
 
-/// Against the same loop over a hash table.
-pub fn against_hand() -> Comparison {
-    // A job's source outlives whoever starts it, so the block lives as long as the program.
-    let block: &[Reading] = block().leak();
-    let millions = (BLOCK * PASSES) as f64 / 1e6;
-    Comparison {
-        id: "keyed-sum/1-worker/hand",
-        measure: Measure::Rate("M records/s"),
-        ours: timed(millions, || ours(block)),
-        rival: timed(millions, || on_pinned_thread(|| hand(block))),
+/// What records can be grouped by here.
+trait Key: Copy + Hash + Eq + Send + Sync + 'static {
+    /// For the digest of the results.
+    fn number(&self) -> u64;
+}
+
+impl Key for u64 {
+    fn number(&self) -> u64 {
+        *self
     }
 }
 
-fn block() -> Vec<Reading> {
-    let mut random = fastrand::Rng::with_seed(42);
-    let reading = |n| Reading { time: n * STEP_NANOS, key: random.u64(0..KEYS), value: random.i64(0..1_000) };
-    (0..BLOCK as i64).map(reading).collect()
+/// All records of a run: a block of them several times over, later each time.
+///
+/// A job's source outlives whoever starts it, so the block lives as long as the program.
+#[derive(Debug, Clone, Copy)]
+struct Readings<K: 'static> {
+    block: &'static [Reading<K>],
+    passes: i64,
 }
 
-/// All records, in order of time.
-fn readings(block: &'static [Reading]) -> impl Iterator<Item = Reading> {
-    (0..PASSES as i64).flat_map(move |pass| {
-        let later = pass * BLOCK as i64 * STEP_NANOS;
-        block.iter().map(move |reading| Reading { time: reading.time + later, ..*reading })
-    })
+impl<K: Key> Readings<K> {
+    fn new(records: usize, passes: i64, mut key: impl FnMut() -> K) -> Self {
+        let mut random = fastrand::Rng::with_seed(42);
+        let time = |n| i64::try_from(n).expect("a block fits in memory") * STEP_NANOS;
+        let reading = |n| Reading { time: time(n), key: key(), value: random.i64(0..1_000) };
+        let block: Vec<_> = (0..records).map(reading).collect();
+        Self { block: block.leak(), passes }
+    }
+
+    /// In order of time.
+    fn iter(self) -> impl Iterator<Item = Reading<K>> + Send + 'static {
+        self.chunks(self.block.len()).flatten()
+    }
+
+    /// In order of time, so many at a time.
+    fn chunks(
+        self,
+        records: usize,
+    ) -> impl Iterator<Item = impl Iterator<Item = Reading<K>> + Send + 'static> + Send + 'static {
+        let span = i64::try_from(self.block.len()).expect("a block fits in memory") * STEP_NANOS;
+        (0..self.passes).flat_map(move |pass| {
+            let later = move |reading: &Reading<K>| Reading { time: reading.time + pass * span, ..*reading };
+            self.block.chunks(records).map(move |chunk| chunk.iter().map(later))
+        })
+    }
+
+    fn comparison(self, id: &'static str, ours: fn(Self) -> u64, rival: fn(Self) -> u64) -> Comparison {
+        let millions = self.block.len() as f64 * self.passes as f64 / 1e6;
+        let side = |run: fn(Self) -> u64| -> Side { timed(millions, move || run(self)) };
+        Comparison { id, measure: Measure::Rate("M records/s"), ours: side(ours), rival: side(rival) }
+    }
 }
 
-fn ours(block: &'static [Reading]) -> u64 {
+fn dense() -> Readings<u64> {
+    let mut random = fastrand::Rng::with_seed(43);
+    Readings::new(MEBI, 8, move || random.u64(0..DENSE_KEYS as u64))
+}
+
+/// A thousand keys, against the same loop over a hash table.
+pub fn against_hand() -> Comparison {
+    let rival = |readings| on_pinned_thread(|| hand::run(readings));
+    dense().comparison("keyed-sum/1-worker/hand", |readings| ours(readings, 1, DENSE_KEYS), rival)
+}
+
+/// A thousand keys, against timely with a vector a window.
+pub fn against_timely() -> Comparison {
+    let rival = |readings| on_pinned_thread(|| timely::run::<_, Dense>(readings));
+    dense().comparison("keyed-sum/1-worker/timely", |readings| ours(readings, 1, DENSE_KEYS), rival)
+}
+
+/// A thousand keys on two threads, against timely on two threads.
+pub fn two_workers() -> Comparison {
+    let rival = timely::run_on_two::<Dense>;
+    dense().comparison("keyed-sum/2-workers/timely", |readings| ours(readings, 2, DENSE_KEYS), rival)
+}
+
+/// A million keys, some of them much more frequent than others.
+pub fn many_keys() -> Comparison {
+    let mut zipf = keys::Zipf::new(SKEWED_KEYS);
+    // All different: were it a small block over and over, most of the rare keys would never come.
+    let readings = Readings::new(8 * MEBI, 1, move || zipf.key());
+    let rival = |readings| on_pinned_thread(|| timely::run::<_, Table<_>>(readings));
+    readings.comparison("keyed-sum/1M-keys/timely", |readings| ours(readings, 1, SKEWED_KEYS), rival)
+}
+
+/// A hundred thousand keys that are strings, in place.
+pub fn string_keys() -> Comparison {
+    let mut names = keys::Names::new(NAMES);
+    let readings = Readings::new(MEBI, 8, move || names.key());
+    let rival = |readings| on_pinned_thread(|| timely::run::<Name, Table<_>>(readings));
+    readings.comparison("keyed-sum/string-keys/timely", |readings| ours(readings, 1, NAMES), rival)
+}
+
+fn ours<K: Key>(readings: Readings<K>, workers: usize, keys: usize) -> u64 {
     let graph = Graph::new();
     let in_order = BoundedDisorder::new(Duration::ZERO).expect("zero is a span");
     let (sums, _late) = graph
-        .iter(readings(block))
+        .iter(readings.iter())
         .event_time(|reading| Timestamp::from_nanos(reading.time), in_order)
         .key_by(|reading| reading.key)
+        .expect_keys(keys)
         .window(Sliding::tumbling(WINDOW).expect("a second is a window"))
-        .aggregate(sum(|reading: &Reading| reading.value));
-    let sums = sums.collect();
-    graph.run(JobOptions::default()).expect("the job runs");
-
-    let mut digest = Digest::default();
-    for record in sums.take() {
-        let WindowResult { window, key, value } = record.value;
-        digest.add(&[window.start.as_nanos().cast_unsigned(), key, value.cast_unsigned()]);
-    }
-    digest.value()
+        .aggregate(sum(|reading: &Reading<K>| reading.value));
+    let digest = Arc::default();
+    let _ = sums.to(Digested(Arc::clone(&digest)));
+    graph.run(JobOptions { workers, ..JobOptions::DEFAULT }).expect("the job runs");
+    digest.lock().unwrap_or_else(PoisonError::into_inner).value()
 }
 
-fn hand(block: &'static [Reading]) -> u64 {
-    let mut digest = Digest::default();
-    let mut sums = hashbrown::HashMap::<u64, i64, FxBuildHasher>::default();
-    let mut start = 0;
-    for reading in readings(block) {
-        if reading.time >= start + WINDOW_NANOS {
-            close(&mut sums, start, &mut digest);
-            start = reading.time - reading.time % WINDOW_NANOS;
+/// Ends the stream of sums in their digest.
+struct Digested(Arc<Mutex<Digest>>);
+
+impl<K: Key> Sink<WindowResult<K, i64>> for Digested {
+    fn write(&mut self, sums: &mut vec::Drain<'_, Record<WindowResult<K, i64>>>) -> Result<(), BoxError> {
+        let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in sums {
+            let WindowResult { window, key, value } = record.value;
+            add(&mut digest, window.start.as_nanos(), &key, value);
         }
-        *sums.entry(reading.key).or_insert(0) += reading.value;
+        Ok(())
     }
-    close(&mut sums, start, &mut digest);
-    digest.value()
 }
 
-fn close(sums: &mut hashbrown::HashMap<u64, i64, FxBuildHasher>, start: i64, digest: &mut Digest) {
-    for (key, sum) in sums.drain() {
-        digest.add(&[start.cast_unsigned(), key, sum.cast_unsigned()]);
-    }
+/// Adds a sum to a digest.
+fn add(digest: &mut Digest, start: i64, key: &impl Key, sum: i64) {
+    digest.add(&[start.cast_unsigned(), key.number(), sum.cast_unsigned()]);
 }

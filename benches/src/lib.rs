@@ -5,7 +5,9 @@
 //! | [`clock`] | reads the processor's cycle counter |
 //! | [`comparison`] | runs ours and the rival alternately and states the ratio with its spread |
 //! | [`flight_delays`] | the main job, against a plain loop over the same file |
-//! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table |
+//! | [`growth`] | the slowest record while keyed state grows, against a table that rehashes at once |
+//! | [`join`] | two streams to join in tumbling windows, and how timely joins them |
+//! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table, and against timely |
 //! | [`rings`] | the channels, against bare atomics and other crates |
 //! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
 //!
@@ -14,6 +16,8 @@
 pub mod clock;
 pub mod comparison;
 pub mod flight_delays;
+pub mod growth;
+pub mod join;
 pub mod keyed_sum;
 pub mod rings;
 pub mod two_threads;

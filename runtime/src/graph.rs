@@ -43,6 +43,9 @@ pub enum GraphError {
         /// The other.
         second: OperatorName,
     },
+    /// An operator was given streams of two graphs.
+    #[error("{0} was given streams of two graphs; build both streams on one")]
+    TwoGraphs(OperatorName),
     /// The number of workers is out of range.
     #[error("a job has 1 to {} workers, not {asked}", JobOptions::WORKERS_MAX)]
     Workers {
@@ -96,6 +99,8 @@ pub(crate) struct Parts {
     /// The last operator on each stream, to name it by.
     last: BTreeMap<Root, OperatorId>,
     pub(crate) needs: WatermarkNeeds,
+    /// An operator that was given streams of two graphs, of which this is one.
+    torn: Option<OperatorName>,
     started: bool,
 }
 
@@ -238,6 +243,9 @@ impl Parts {
 
     /// Refuses what cannot run: no source, a stream that ends nowhere, two operators of one name.
     fn check(&self) -> Result<(), GraphError> {
+        if let Some(name) = self.torn {
+            return Err(GraphError::TwoGraphs(name));
+        }
         if self.sources.is_empty() {
             return Err(GraphError::Empty);
         }
@@ -264,6 +272,11 @@ impl Parts {
             }
         }
         Ok(())
+    }
+
+    /// Takes note of an operator that was given a stream of this graph and one of another.
+    pub(crate) fn tear(&mut self, name: OperatorName) {
+        self.torn = Some(name);
     }
 
     /// Takes note of a stream whose end is known.

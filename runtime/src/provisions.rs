@@ -89,7 +89,11 @@ impl<B: Block> Provide for Provider<B> {
                         return;
                     }
                 }
-                Errand::Free(block) => drop(block),
+                Errand::Free(block) => {
+                    drop(block);
+                    // It may have wanted to ask for something, and found no room to.
+                    self.worker.ring();
+                }
             }
         }
     }

@@ -1,5 +1,6 @@
-//! `cargo xtask miri` and `cargo xtask tsan`: the channels' own tests under an interpreter that knows what is
-//! undefined, and under a sanitizer that sees races at full speed. Each says plainly when it cannot run.
+//! Checks that need more than a toolchain: `cargo xtask miri` and `cargo xtask tsan`, the channels' own tests under an
+//! interpreter that knows what is undefined, and under a sanitizer that sees races at full speed; `cargo xtask hwloc`,
+//! the runtime with a library of the system. Each says plainly when it cannot run.
 
 use std::{
     path::Path,
@@ -70,6 +71,31 @@ pub(crate) fn tsan(root: &Path) -> Result<Check, Failure> {
     }
     show(&output);
     Err("xtask tsan: found something, see above".to_owned())
+}
+
+/// The runtime with the feature `hwloc`, after installing what that links where it is missing.
+pub(crate) fn hwloc(root: &Path) -> Result<Check, Failure> {
+    let present = || quietly("pkg-config", &["--atleast-version=2.0.0", "hwloc"]);
+    if !present() {
+        let install = || quietly("apt-get", &["install", "--yes", "libhwloc-dev", "pkg-config"]);
+        // A package list that is old or was never fetched names packages that are not there.
+        let installed = install() || (quietly("apt-get", &["update"]) && install());
+        if !installed || !present() {
+            let reason = "libhwloc 2 and pkg-config are not here, and apt-get cannot install them";
+            return Ok(Check::CannotRun(reason.to_owned()));
+        }
+    }
+    for arguments in [
+        "clippy --package nacreous --features hwloc --lib --tests --locked -- --deny warnings",
+        "test --package nacreous --features hwloc --lib --locked",
+    ] {
+        let status = Command::new("cargo").args(arguments.split(' ')).current_dir(root).status();
+        let status = status.map_err(|error| format!("xtask hwloc: cannot run cargo: {error}"))?;
+        if !status.success() {
+            return Err(format!("xtask hwloc: failed: cargo {arguments}"));
+        }
+    }
+    Ok(Check::Passed)
 }
 
 /// Runs a check as a command of its own: that it cannot run is a failure then.

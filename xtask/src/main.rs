@@ -11,11 +11,13 @@ use std::{env, io::Write, path::Path, process::ExitCode};
 
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
-  test       everything CI checks: format, tidy, clippy, tests, doctests, loom models, orderings, documentation
+  test       everything CI checks: format, tidy, clippy, tests, doctests, loom models, orderings, documentation;
+             with --long, ten thousand random graphs and as many jobs started and ended, which takes an hour
   tidy       what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links
   orderings  weakens each memory order in turn and expects a loom model to fail
   tsan       the channels' tests under ThreadSanitizer
   miri       the channels' tests under Miri
+  hwloc      the runtime with the feature hwloc, whose library it installs if need be
   bench      installs what counts instructions and runs all benchmarks";
 
 /// Why a command failed, in words for the terminal.
@@ -25,11 +27,13 @@ fn main() -> ExitCode {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask lies in the workspace");
     let arguments: Vec<String> = env::args().skip(1).collect();
     let outcome = match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["test"] => test::run(root),
+        ["test"] => test::run(root, test::Extent::Ordinary),
+        ["test", "--long"] => test::run(root, test::Extent::Long),
         ["tidy"] => tidy::run(root),
         ["orderings"] => orderings::run(root),
         ["tsan"] => checkers::tsan(root).and_then(|check| checkers::alone("tsan", check)),
         ["miri"] => checkers::miri(root).and_then(|check| checkers::alone("miri", check)),
+        ["hwloc"] => checkers::hwloc(root).and_then(|check| checkers::alone("hwloc", check)),
         ["bench"] => bench::run(root),
         _ => Err(USAGE.to_owned()),
     };

@@ -29,7 +29,17 @@ const STEPS: [Step; 5] = [
     ("documentation", "doc --workspace --no-deps --locked", &[("RUSTDOCFLAGS", "--deny warnings")]),
 ];
 
-pub(crate) fn run(root: &Path) -> Result<(), Failure> {
+/// How much to try where there is no end to what could be tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    Ordinary,
+    Long,
+}
+
+/// What the long run asks tests for.
+const LONG: [(&str, &str); 2] = [("NACREOUS_GRAPHS", "10000"), ("NACREOUS_CYCLES", "10000")];
+
+pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), Failure> {
     ensure_component("rustfmt", "fmt")?;
     ensure_component("clippy", "clippy")?;
     announce("tidy");
@@ -40,6 +50,7 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
         let status = Command::new("cargo")
             .args(arguments.split(' '))
             .envs(variables.iter().copied())
+            .envs(LONG.into_iter().filter(|_| extent == Extent::Long))
             .current_dir(root)
             .status()
             .map_err(|error| format!("xtask test: cannot run cargo: {error}"))?;
@@ -51,8 +62,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     announce("orderings");
     orderings::run(root)?;
     let mut not_run = Vec::new();
-    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 2] =
-        [("tsan", checkers::tsan), ("miri", checkers::miri)];
+    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 3] =
+        [("hwloc", checkers::hwloc), ("tsan", checkers::tsan), ("miri", checkers::miri)];
     for (name, check) in checks {
         announce(name);
         if let Check::CannotRun(reason) = check(root)? {

@@ -8,7 +8,7 @@ use std::{
 use clap::Parser;
 use nacreous_benches::{
     comparison::{Comparison, Score},
-    flight_delays, keyed_sum,
+    flight_delays, growth, join, keyed_sum,
     rings::{broadcast, fan_in, mpsc, round_trip, spsc},
 };
 
@@ -30,9 +30,15 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 13] = [
+const ROWS: [(&str, fn() -> Comparison); 19] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
+    ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
+    ("keyed-sum/2-workers/timely", keyed_sum::two_workers),
+    ("keyed-sum/1M-keys/timely", keyed_sum::many_keys),
+    ("keyed-sum/string-keys/timely", keyed_sum::string_keys),
+    ("join/window/timely", join::against_timely),
+    ("state/growth-worst/hashbrown", growth::worst_hashbrown),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
     ("spsc/single-large/rtrb", spsc::single_large_rtrb),

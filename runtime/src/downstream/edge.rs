@@ -238,11 +238,7 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        let mut all = Ok(Flushed::Clear);
-        for lane in &mut self.lanes {
-            all = both(all, lane.flush(extent));
-        }
-        all
+        flush_all(&mut self.lanes, extent)
     }
 
     fn count(&self, counts: &mut Counts) {
@@ -252,6 +248,15 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     fn survey(&self, survey: &mut Survey) {
         self.lanes.iter().for_each(|lane| lane.survey(survey));
     }
+}
+
+/// Flushes each edge, whatever becomes of the others.
+pub(super) fn flush_all<T: Send>(edges: &mut [EdgeOut<T>], extent: Extent) -> Result<Flushed, Halt> {
+    let mut all = Ok(Flushed::Clear);
+    for edge in edges {
+        all = both(all, edge.flush(extent));
+    }
+    all
 }
 
 /// Spreads hashes evenly over `lanes`. Folds the hash first: a key table goes by its upper bits alone, and

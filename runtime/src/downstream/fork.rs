@@ -5,7 +5,7 @@ use nacreous_operators::{
 };
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both};
+use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both, edge::flush_all};
 use crate::{meter::Counts, survey::Survey};
 
 /// What an operator with two outputs emits: each value goes to one of them.
@@ -214,7 +214,7 @@ impl<T: Clone + Send> Downstream<T> for Copies<T> {
     }
 
     fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        self.outs.iter_mut().fold(Ok(Flushed::Clear), |all, out| both(all, out.flush(extent)))
+        flush_all(&mut self.outs, extent)
     }
 
     fn count(&self, counts: &mut Counts) {

@@ -21,6 +21,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     #[track_caller]
     pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
         let name = OperatorName::here("merge");
+        self.carried.meets(&other.carried, name);
         let instances = self.carried.instances.meet(other.carried.instances);
         let accountable = self.carried.accountable && other.carried.accountable;
         let (graph, operator) = (self.carried.graph.clone(), self.carried.add_operator(name));

@@ -82,6 +82,14 @@ impl<U: Upstream> Carried<U> {
         (self.extend(|up| Forked { up, side }), side)
     }
 
+    /// Refuses to bring two streams together that are not of one graph: neither graph will start.
+    pub(crate) fn meets<V>(&self, other: &Carried<V>, name: OperatorName) {
+        if !Rc::ptr_eq(&self.graph, &other.graph) {
+            self.graph.borrow_mut().tear(name);
+            other.graph.borrow_mut().tear(name);
+        }
+    }
+
     /// Spreads the stream over the keyed workers.
     pub(crate) fn exchange<K, T>(self) -> Carried<Exchange<U>>
     where

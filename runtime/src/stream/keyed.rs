@@ -25,15 +25,16 @@ impl<K, T, U> KeyedStream<K, T, U> {
         Self { carried, limits, records: PhantomData }
     }
 
-    /// How many distinct keys to have memory for from the beginning, over all workers. More are taken as well: memory
-    /// for them is prepared beside the data threads.
+    /// How many distinct keys each instance of the operator that follows has memory for from the beginning; there is an
+    /// instance on each worker that shares the keys. More keys are taken as well: memory for them is prepared
+    /// beside the data threads, but each of their records costs some nanoseconds more.
     pub fn expect_keys(mut self, keys: usize) -> Self {
         self.limits.expected = keys;
         self
     }
 
-    /// How many distinct keys an instance of the operator that follows may meet at the most. One more fails the job,
-    /// rather than to take more memory.
+    /// How many distinct keys an instance of the operator that follows may meet at the most. One more fails the job
+    /// with an error that says so, rather than to take more memory.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.limits.most = keys;
         self
@@ -171,6 +172,7 @@ where
     U: Upstream<Out = Keyed<K, L>>,
     V: Upstream<Out = Keyed<K, R>>,
 {
+    left.meets(&right, name);
     let accountable = left.accountable && right.accountable;
     let graph = left.graph.clone();
     let left = left.then(Map::new(from_left::<K, L, R>), name);

@@ -15,7 +15,7 @@ use nacreous::{
     source::{LineError, RejectedLine, Source, TcpError, TcpLines},
 };
 
-use crate::equivalence::WORKERS;
+use crate::{equivalence::WORKERS, threads};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -311,16 +311,6 @@ fn clients_beyond_the_bound_wait_until_another_leaves() {
     running.job.stop(Duration::MAX);
     assert_eq!(running.job.wait().unwrap().records_in, 8);
 }
-
-/// Whether there is a thread of this process by that name.
-fn thread_runs(name: &str) -> bool {
-    let tasks = std::fs::read_dir("/proc/self/task").unwrap();
-    tasks.flatten().any(|task| {
-        let comm = std::fs::read_to_string(task.path().join("comm"));
-        comm.is_ok_and(|comm| comm.trim_end() == name)
-    })
-}
-
 #[test]
 fn a_job_that_ends_leaves_no_thread_and_no_connection_behind() {
     for workers in WORKERS {
@@ -328,14 +318,14 @@ fn a_job_that_ends_leaves_no_thread_and_no_connection_behind() {
             let source = bind();
             let address = source.local_addr();
             let thread = format!("nl-tcp-{}", address.port());
-            assert!(!thread_runs(&thread));
+            assert_eq!(threads::named(&thread), Vec::<String>::new());
             let mut running = start(source, workers);
             let mut clients: Vec<_> = (0..3).map(|_| connect(address)).collect();
             for client in &mut clients {
                 writeln!(client, "here").unwrap();
                 assert_eq!(running.line(), "here");
             }
-            assert!(thread_runs(&thread));
+            assert_eq!(threads::named(&thread).len(), 1);
             if flooded {
                 // Until the thread waits for room, and the client for the thread.
                 clients[0].set_write_timeout(Some(Duration::from_millis(100))).unwrap();
@@ -348,7 +338,7 @@ fn a_job_that_ends_leaves_no_thread_and_no_connection_behind() {
             }
             running.lines.by_ref().for_each(drop);
             running.job.wait().unwrap();
-            assert!(!thread_runs(&thread));
+            assert_eq!(threads::left(&thread), Vec::<String>::new());
             for mut client in clients {
                 let closed = client.read(&mut [0]);
                 assert!(

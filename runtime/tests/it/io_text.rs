@@ -24,7 +24,7 @@ struct Sale {
     count: Option<u8>,
 }
 
-type Outcome = Result<(Vec<Sale>, Vec<(u64, String)>), (JobReport, String)>;
+type Outcome = Result<(Vec<Sale>, Vec<(u64, String)>), (Box<JobReport>, String)>;
 
 /// Runs a source to its end, and checks that no row went missing on the way.
 fn run<S>(source: S, workers: usize) -> Outcome
@@ -46,7 +46,7 @@ where
         }
         Err(RunError::Job(error)) => {
             assert!(matches!(error.failure, Failure::Source { .. }), "{error}");
-            Err((*error.report.clone(), error.to_string()))
+            Err((error.report.clone(), error.to_string()))
         }
         Err(error) => panic!("{error}"),
     }

@@ -45,6 +45,15 @@ fn a_graph_that_cannot_run_is_refused_and_says_where() {
     let error = graph.start(options).expect_err("the second window leads nowhere").to_string();
     assert!(error.contains("`aggregate`"), "{error}");
 
+    // An operator brings two graphs together: neither starts.
+    let (one, other) = (Graph::new(), Graph::new());
+    let stream = |graph: &Graph| graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order());
+    stream(&one).merge(stream(&other)).discard();
+    for graph in [one, other] {
+        let error = graph.start(options).expect_err("half of it is elsewhere").to_string();
+        assert!(error.contains("`merge`") && error.contains("two graphs"), "{error}");
+    }
+
     for (workers, batch) in [(0, 1), (257, 1), (1, 0), (1, 65_537), (usize::MAX, usize::MAX)] {
         let graph = Graph::new();
         graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), in_order()).for_each(|_| ());

@@ -22,3 +22,4 @@ mod naive;
 mod panics;
 mod random_graphs;
 mod sources;
+mod threads;

@@ -1,7 +1,6 @@
 //! A panic in a function of the user's is an error of that job, and names the operator.
 
 use std::{
-    fs,
     sync::{Arc, Mutex},
     thread,
     time::Duration,
@@ -13,6 +12,8 @@ use nacreous::{
     sink::Sink,
     source::{Demand, Intake, Readiness, Source},
 };
+
+use crate::threads;
 
 /// The functions of a graph that may panic, in the order of the stream.
 const POSITIONS: [&str; 13] = [
@@ -149,12 +150,6 @@ fn graph_with(trap: &Trap) -> Graph {
     graph
 }
 
-fn threads_named(prefix: &str) -> Vec<String> {
-    let tasks = fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with(prefix)).collect()
-}
-
 #[test]
 fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
     for workers in [1, 2, 4] {
@@ -166,7 +161,7 @@ fn a_panic_anywhere_fails_the_job_names_the_operator_and_leaves_no_thread() {
             let thread = trap.thread.lock().unwrap().clone().expect("the trap was passed");
             assert!(thread.starts_with("nl"), "{what}: on thread {thread}");
             let job = thread.split_once("-w").expect("a data thread's name").0.to_owned() + "-";
-            assert_eq!(threads_named(&job), Vec::<String>::new(), "{what}");
+            assert_eq!(threads::left(&job), Vec::<String>::new(), "{what}");
             assert!(error.report.records_in >= error.report.records_on_time, "{what}");
             if position == "drop" {
                 assert!(

@@ -12,6 +12,9 @@ use super::{
 };
 use crate::equivalence::nanos;
 
+/// Fewer than there are, so that tables grow under way.
+const FEW: usize = 1;
+
 /// Runs a program; what came out of each loose end, sorted.
 pub(crate) fn run(
     program: &Program,
@@ -70,16 +73,23 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
             vec![chain.map(move |item| functions::map(item, n + 1)).isolate()]
         }
         Does::Reduce => {
-            vec![on.key_by(|item| item.key).reduce(functions::reduce).map(|keyed| keyed.value).isolate()]
+            vec![
+                on.key_by(|item| item.key)
+                    .expect_keys(FEW)
+                    .reduce(functions::reduce)
+                    .map(|keyed| keyed.value)
+                    .isolate(),
+            ]
         }
         Does::Scan => {
-            let scanned = on.key_by(|item| item.key).scan(0, functions::scan);
+            let scanned = on.key_by(|item| item.key).expect_keys(FEW).scan(0, functions::scan);
             vec![scanned.map(|keyed| keyed.value).isolate()]
         }
         Does::Rekey(keys) => {
             let first = on
                 .map(move |item| functions::rekeyed(item, keys))
                 .key_by(|item| item.key)
+                .expect_keys(FEW)
                 .scan((), |_, item| item);
             vec![
                 first
@@ -90,19 +100,21 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
             ]
         }
         Does::Process(size) => {
-            let (sums, late) = on.key_by(|item| item.key).process(Sums(size));
+            let (sums, late) = on.key_by(|item| item.key).expect_keys(FEW).process(Sums(size));
             vec![sums.isolate(), late]
         }
         Does::WindowJoin { size, every } => {
             let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
-            let other = and.expect("a join takes two").key_by(|item| item.key);
-            let (pairs, late) = on.key_by(|item| item.key).window(windows).join(other, functions::join);
+            let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
+            let (pairs, late) =
+                on.key_by(|item| item.key).expect_keys(FEW).window(windows).join(other, functions::join);
             vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
         }
         Does::IntervalJoin { lower, upper } => {
             let interval = Interval::new(offset(lower), offset(upper)).expect("an interval");
-            let other = and.expect("a join takes two").key_by(|item| item.key);
-            let (pairs, late) = on.key_by(|item| item.key).join(other, interval, functions::join);
+            let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
+            let (pairs, late) =
+                on.key_by(|item| item.key).expect_keys(FEW).join(other, interval, functions::join);
             vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
         }
         Does::Window { size, every } => window(on, size, every),
@@ -116,8 +128,11 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
 
 fn window(on: Stream<Item, impl Upstream<Out = Item>>, size: i64, every: i64) -> Vec<Stream<Item>> {
     let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
-    let (results, late) =
-        on.key_by(|item| item.key).window(windows).aggregate(stats(|item: &Item| item.value));
+    let (results, late) = on
+        .key_by(|item| item.key)
+        .expect_keys(FEW)
+        .window(windows)
+        .aggregate(stats(|item: &Item| item.value));
     let results = results.map(|result| {
         let figures = result.value;
         functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)

@@ -118,7 +118,7 @@ impl Program {
 impl Input {
     fn generate(random: &mut Rng) -> Self {
         let count = random.usize(0..RECORDS_MAX);
-        let keys = 1 << random.u32(0..7);
+        let keys = 1 << random.u32(0..9);
         let disorder = if random.bool() { 0 } else { random.i64(0..100) };
         let behind = random.i64(1..150);
         let mode = random.u8(0..4);
@@ -126,7 +126,7 @@ impl Input {
         let record = |n: usize| {
             now += match mode {
                 0 => random.i64(0..4),
-                1 => i64::from(n % 40 == 0) * 200,
+                1 => i64::from(n.is_multiple_of(40)) * 200,
                 _ => random.i64(0..10),
             };
             let time = match mode {
@@ -242,7 +242,8 @@ pub(crate) mod functions {
     }
 
     pub(crate) fn rekeyed(item: Item, keys: u16) -> Item {
-        Item { key: item.value.rem_euclid(i64::from(keys)) as u16, ..item }
+        let key = item.value.rem_euclid(i64::from(keys));
+        Item { key: u16::try_from(key).expect("less than the number of keys"), ..item }
     }
 
     pub(crate) fn join(left: &Item, right: &Item) -> Item {
@@ -251,7 +252,8 @@ pub(crate) mod functions {
 
     /// What the figures of a window come to, in one number.
     pub(crate) fn digest(key: u16, count: u64, sum: i128, min: i64, max: i64) -> Item {
-        let digest = (sum as i64).wrapping_mul(31).wrapping_add(count as i64).wrapping_mul(31);
+        let sum = i64::try_from(sum.rem_euclid(1 << 62)).expect("62 bits");
+        let digest = sum.wrapping_mul(31).wrapping_add(count.cast_signed()).wrapping_mul(31);
         Item { key, value: digest.wrapping_add(min).wrapping_mul(31).wrapping_add(max) }
     }
 }
