@@ -51,8 +51,8 @@ pub(crate) fn run(root: &Path) -> Result<(), Failure> {
     announce("orderings");
     orderings::run(root)?;
     let mut not_run = Vec::new();
-    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 2] =
-        [("tsan", checkers::tsan), ("miri", checkers::miri)];
+    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 3] =
+        [("syscalls", checkers::syscalls), ("tsan", checkers::tsan), ("miri", checkers::miri)];
     for (name, check) in checks {
         announce(name);
         if let Check::CannotRun(reason) = check(root)? {
