@@ -5,6 +5,7 @@
 )]
 
 mod command_line;
+mod control;
 mod equivalence;
 mod flights;
 mod io_feeder;

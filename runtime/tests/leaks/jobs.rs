@@ -214,7 +214,11 @@ fn prepare(story: Story) -> Prepared {
             let (feeder, fed) = source::fed(16);
             let sink = JsonLinesSink::create("/dev/null").unwrap();
             let numbers = graph.source(fed).0.event_time(time_of, at_once()).map(trapped);
-            if story.end == End::FullSink { numbers.to(adder) } else { numbers.to(sink) };
+            if story.end == End::FullSink {
+                numbers.to(adder)
+            } else {
+                numbers.to(sink)
+            };
             Input::Records(feeder)
         }
         Shape::Tcp => {
