@@ -366,7 +366,10 @@ impl Control {
                 self.fail(Failure::Died { thread: thread_name, message: worker::message_of(panic) });
             }
         }
-        self.watch.seen().ended = Some(self.watch.began.elapsed());
+        let mut seen = self.watch.seen();
+        seen.ended = Some(self.watch.began.elapsed());
+        // Nobody holds a thread any more.
+        self.stalls.look(Instant::now(), &self.watch.layout, &mut seen.stalls);
     }
 
     fn conclude(self) -> Result<JobReport, JobError> {

@@ -9,13 +9,14 @@ use crate::{
     graph::{Graph, GraphError},
     job::{Job, JobHandle, JobOptions},
     lifecycle::JobStatus,
+    worker,
 };
 
 /// Hosts jobs: starts them, knows them, and ends them together.
 ///
 /// Each job has threads of its own, so that one that fails, or whose operators hold their threads, leaves the others
 /// running. They share the cores: a new job's workers go where there are fewest. Dropping the runtime cancels all jobs
-/// that still run and waits for their threads to end.
+/// that still run and waits for their threads to end (unless it is one of those threads that drops it).
 ///
 /// ```
 /// use nacreous::{Runtime, prelude::*};
@@ -87,6 +88,6 @@ impl Drop for Runtime {
     fn drop(&mut self) {
         let jobs = std::mem::take(&mut *self.hosted());
         jobs.iter().for_each(|job| job.cancel());
-        jobs.iter().for_each(|job| job.join());
+        jobs.iter().filter(|job| !worker::is_one_of(job.number)).for_each(|job| job.join());
     }
 }

@@ -1,6 +1,6 @@
 //! Checks that need more than a toolchain: `cargo xtask miri` and `cargo xtask tsan`, the channels' own tests under an
 //! interpreter that knows what is undefined, and under a sanitizer that sees races at full speed; `cargo xtask hwloc`,
-//! the runtime with a library of the system. Each says plainly when it cannot run.
+//! the runtime with a library of the system; and the count of system calls. Each says plainly when it cannot run.
 
 use std::{
     path::Path,
@@ -96,6 +96,24 @@ pub(crate) fn hwloc(root: &Path) -> Result<Check, Failure> {
         }
     }
     Ok(Check::Passed)
+}
+
+/// That data threads make no system call. It is one of the tests, and passes where it cannot watch them: here that is told
+/// apart.
+pub(crate) fn syscalls(root: &Path) -> Result<Check, Failure> {
+    const MARK: &str = "CANNOT RUN: ";
+    let output = Command::new("cargo")
+        .args(["test", "--package", "nacreous", "--test", "syscalls", "--locked", "--", "--nocapture"])
+        .current_dir(root)
+        .output()
+        .map_err(|error| format!("xtask test: cannot run cargo: {error}"))?;
+    if !output.status.success() {
+        show(&output);
+        return Err("xtask test: found a system call, see above".to_owned());
+    }
+    let text = String::from_utf8_lossy(&output.stderr);
+    let reason = text.lines().find_map(|line| line.split_once(MARK)).map(|(_, reason)| reason.to_owned());
+    Ok(reason.map_or(Check::Passed, Check::CannotRun))
 }
 
 /// Runs a check as a command of its own: that it cannot run is a failure then.

@@ -62,8 +62,12 @@ pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), Failure> {
     announce("orderings");
     orderings::run(root)?;
     let mut not_run = Vec::new();
-    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 3] =
-        [("hwloc", checkers::hwloc), ("tsan", checkers::tsan), ("miri", checkers::miri)];
+    let checks: [(&str, fn(&Path) -> Result<Check, Failure>); 4] = [
+        ("syscalls", checkers::syscalls),
+        ("hwloc", checkers::hwloc),
+        ("tsan", checkers::tsan),
+        ("miri", checkers::miri),
+    ];
     for (name, check) in checks {
         announce(name);
         if let Check::CannotRun(reason) = check(root)? {

@@ -265,7 +265,8 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             *column = self.columns.take(0, self.keys.reach());
         }
         for slice in slices {
-            column.reach_beyond(slice.column.reach() - 1);
+            // It may have been lengthened already for keys that are yet to come.
+            column.reach_beyond(slice.column.reach().min(self.keys.len()) - 1);
             column.combine(&slice.column, |acc, part| self.aggregate.combine(acc, part));
         }
         self.firing.window = self.windows.window(number);

@@ -9,22 +9,41 @@ use crate::{
 };
 
 /// What a task had done when it was last looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub(super) struct Sample {
     steps: u64,
     watermark: Watermark,
+    /// It had done nothing since the look before.
+    rested: bool,
+    /// Its watermark was where it had been at the look before.
+    stood: bool,
 }
 
 impl Sample {
-    fn of(task: &TaskSite) -> Self {
-        Self { steps: task.meter.steps(), watermark: task.meter.standing().watermark }
+    /// Before the first look: like nothing that is found then.
+    const NONE: Self = Self { steps: u64::MAX, watermark: Watermark::END, rested: false, stood: false };
+
+    fn look(&mut self, task: &TaskSite) {
+        let (steps, watermark) = (task.meter.steps(), task.meter.standing().watermark);
+        let (rested, stood) = (steps == self.steps, watermark == self.watermark);
+        *self = Self { steps, watermark, rested, stood };
+    }
+
+    /// Its watermark has not moved for longer than from one look to the next.
+    fn stands(&self, task: &TaskSite) -> bool {
+        self.stood && self.watermark == task.meter.standing().watermark
+    }
+
+    /// It has done nothing for as long.
+    fn rests(&self, task: &TaskSite) -> bool {
+        self.rested && self.steps == task.meter.steps()
     }
 }
 
 /// Looks at all tasks.
 pub(super) fn sample(layout: &Layout, sampled: &mut Vec<Sample>) {
-    sampled.clear();
-    sampled.extend(layout.tasks.iter().map(Sample::of));
+    sampled.resize(layout.tasks.len(), Sample::NONE);
+    sampled.iter_mut().zip(&layout.tasks).for_each(|(sample, task)| sample.look(task));
 }
 
 /// What blocks whom, upstream first.
@@ -42,9 +61,11 @@ pub(super) fn find(layout: &Layout, sampled: &[Sample], stalls: &[Stall]) -> Vec
         if task.meter.is_blocked() {
             found.extend(room_wanted(layout, task));
         }
-        let watermark = task.meter.standing().watermark;
-        if sampled.get(number).is_some_and(|sample| sample.watermark == watermark) && !watermark.is_end() {
-            found.extend(watermark_wanted(layout, task, sampled[number]));
+        if let Some(sample) = sampled.get(number)
+            && sample.stands(task)
+            && !sample.watermark.is_end()
+        {
+            found.extend(watermark_wanted(layout, task, sample));
         }
     }
     found
@@ -63,13 +84,13 @@ fn room_wanted(layout: &Layout, task: &TaskSite) -> Vec<Blockage> {
     if full.is_empty() { vec![Blockage::NoRoom { operators: task.survey.operators.clone() }] } else { full }
 }
 
-/// What holds back a task's watermark, which has not moved since it was last looked at.
-fn watermark_wanted(layout: &Layout, task: &TaskSite, sample: Sample) -> Option<Blockage> {
+/// What holds back a task's watermark, which stands.
+fn watermark_wanted(layout: &Layout, task: &TaskSite, sample: &Sample) -> Option<Blockage> {
     let at = sample.watermark;
     let first = *task.survey.operators.first()?;
     match task.survey.inputs.as_slice() {
-        // A source that is busy gets on; one that has done nothing since is what all others wait for.
-        [] => (task.meter.steps() == sample.steps && !task.meter.is_blocked())
+        // A source that is busy gets on; one that does nothing is what all others wait for.
+        [] => (sample.rests(task) && !task.meter.is_blocked())
             .then_some(Blockage::SourceWatermark { source: first, at }),
         [_] => None,
         inputs => {

@@ -74,12 +74,20 @@ pub(crate) fn on_this_thread() -> u64 {
 
 /// How often each data thread alive has allocated, by its name.
 pub(crate) fn on_data_threads() -> BTreeMap<String, u64> {
+    on_threads(|name| name.starts_with("nl") && name.contains("-w"))
+}
+
+/// The same of each control thread.
+pub(crate) fn on_control_threads() -> BTreeMap<String, u64> {
+    on_threads(|name| name.starts_with("nl") && name.contains("-c"))
+}
+
+fn on_threads(wanted: impl Fn(&str) -> bool) -> BTreeMap<String, u64> {
     let counts = COUNTS.iter().take_while(|count| count.thread.load(Ordering::Relaxed) != 0);
     let named = counts.filter_map(|count| {
         let thread = count.thread.load(Ordering::Relaxed);
         let name = fs::read_to_string(format!("/proc/self/task/{thread}/comm")).ok()?;
-        let is_data_thread = name.starts_with("nl") && name.contains("-w");
-        is_data_thread.then(|| (name.trim().to_owned(), count.allocations.load(Ordering::Relaxed)))
+        wanted(&name).then(|| (name.trim().to_owned(), count.allocations.load(Ordering::Relaxed)))
     });
     named.collect()
 }

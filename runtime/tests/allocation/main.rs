@@ -11,6 +11,8 @@ mod counting;
 #[path = "../../examples/flight_delays/main.rs"]
 #[expect(dead_code, reason = "its main function is not run here")]
 mod example;
+mod operators;
+mod table;
 
 use std::{
     ffi::CString,

@@ -7,6 +7,7 @@
 mod arrival;
 mod command_line;
 mod compile_fail;
+mod control;
 mod equivalence;
 mod examples;
 mod flights;

@@ -101,7 +101,7 @@ impl<A> Column<A> {
         *self.cells.at_any_mut(slot.index()) = Some(acc);
     }
 
-    /// Combines the accumulators of another column, which must not reach further, with the own ones.
+    /// Combines the accumulators of another column, for all of which there must be a cell here, with the own ones.
     pub(super) fn combine(&mut self, other: &Self, combine: impl Fn(&mut A, &A))
     where
         A: Clone,

@@ -1,0 +1,216 @@
+//! A graph for each operator, without end, of records that are `Copy`: what is said of the steady state is tried on each.
+
+use std::{convert::Infallible, time::Duration};
+
+use nacreous::{Context, Interval, Offset, Process, Stream, Upstream, prelude::*};
+
+/// What a test has happen on the data threads while a graph runs.
+pub(crate) trait Probe: Clone + Send + 'static {
+    /// The first source reads the record with this number.
+    fn reads(&mut self, number: i64);
+
+    /// The operator that the row is about, or what follows it, has a record in its hands.
+    fn works(&mut self);
+}
+
+/// A graph that is about one operator.
+pub(crate) struct Row<P> {
+    pub(crate) name: &'static str,
+    build: fn(&Graph, Keys, P),
+}
+
+/// Which key a record has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// One of a hundred, from the beginning.
+    Few,
+    /// One of a thousand for the first records, and then each a new one, until there are so many as this.
+    Growing(i64),
+}
+
+/// With keys that grow, the number of the first record that has a new one.
+pub(crate) const GROWTH_BEGINS: i64 = 100_000;
+
+impl Keys {
+    fn of(self, number: i64) -> i64 {
+        match self {
+            Self::Few => number % 100,
+            Self::Growing(_) if number < GROWTH_BEGINS => number % 1_000,
+            Self::Growing(keys) => 1_000 + (number - GROWTH_BEGINS) % (keys - 1_000),
+        }
+    }
+}
+
+impl<P: Probe> Row<P> {
+    /// A graph in which all operators are, and that nobody but the job's handle ends.
+    pub(crate) fn graph(&self, keys: Keys, probe: P) -> Graph {
+        let graph = Graph::new();
+        (self.build)(&graph, keys, probe);
+        graph
+    }
+
+    /// A row for each operator.
+    pub(crate) fn all() -> Vec<Self> {
+        let row = |name, build| Self { name, build };
+        let stateless = [
+            row("map", |graph, _, mut probe| {
+                watched(graph, probe.clone()).map(seen_by(&mut probe)).discard();
+            }),
+            row("filter", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                watched(graph, probe).filter(move |n| seen(*n) % 3 > 0).discard();
+            }),
+            row("filter_map", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                watched(graph, probe).filter_map(move |n| (seen(n) % 3 > 0).then_some(n)).discard();
+            }),
+            row("flat_map", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                watched(graph, probe).flat_map(move |n| [seen(n), n]).discard();
+            }),
+            row("inspect", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                watched(graph, probe).inspect(move |record| _ = seen(record.value)).discard();
+            }),
+            row("try_map", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let tried =
+                    watched(graph, probe).try_map(move |n| if seen(n) % 3 > 0 { Ok(n) } else { Err(n) });
+                tried.0.discard();
+                tried.1.discard();
+            }),
+            row("merge", |graph, _, mut probe| {
+                let seen = seen_by(&mut probe);
+                watched(graph, probe).merge(numbers(graph)).map(seen).discard();
+            }),
+            row("split", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let (these, others) = watched(graph, probe).split(move |n| seen(*n) % 3 > 0);
+                these.discard();
+                others.discard();
+            }),
+            row("broadcast", |graph, _, mut probe| {
+                let seen = seen_by(&mut probe);
+                let [one, other] = watched(graph, probe).broadcast();
+                one.map(seen).discard();
+                other.discard();
+            }),
+            row("order_by", |graph, _, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                watched(graph, probe).order_by(move |n| seen(*n)).discard();
+            }),
+            row("isolate", |graph, _, mut probe| {
+                watched(graph, probe.clone()).isolate().map(seen_by(&mut probe)).discard();
+            }),
+        ];
+        stateless.into_iter().chain(Self::keyed()).collect()
+    }
+
+    /// A row for each operator that keeps state by key.
+    pub(crate) fn keyed() -> Vec<Self> {
+        let row = |name, build| Self { name, build };
+        vec![
+            row("tumbling window", |graph, keys, probe| window(graph, keys, probe, 1_000)),
+            row("sliding window", |graph, keys, probe| window(graph, keys, probe, 250)),
+            row("reduce", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
+                keyed.reduce(move |latest, n| *latest = seen(n)).discard();
+            }),
+            row("scan", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
+                keyed
+                    .scan(0_i64, move |sum, n| {
+                        *sum = sum.wrapping_add(seen(n));
+                        *sum
+                    })
+                    .discard();
+            }),
+            row("process", |graph, keys, probe| {
+                let keyed = watched(graph, probe.clone()).key_by(move |n| keys.of(*n));
+                keyed.process(Heard(probe)).0.discard();
+            }),
+            row("window join", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let other = numbers(graph).key_by(move |n| keys.of(*n));
+                let windows = Sliding::tumbling(micros(500)).unwrap();
+                let keyed = watched(graph, probe).key_by(move |n| keys.of(*n)).window(windows);
+                let (pairs, late) = keyed.join(other, move |one, other| seen(*one) - other);
+                pairs.discard();
+                late.discard();
+            }),
+            row("interval join", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let other = numbers(graph).key_by(move |n| keys.of(*n));
+                let interval = Interval::new(Offset::Before(micros(50)), Offset::After(micros(50))).unwrap();
+                let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
+                let (pairs, late) = keyed.join(other, interval, move |one, other| seen(*one) - other);
+                pairs.discard();
+                late.discard();
+            }),
+        ]
+    }
+}
+
+/// Numbers, one a microsecond, the first source's.
+fn watched<P: Probe>(graph: &Graph, mut probe: P) -> Stream<i64, impl Upstream<Out = i64> + use<P>> {
+    timed(graph, (0_i64..).inspect(move |number| probe.reads(*number)))
+}
+
+/// Numbers, one a microsecond, of another source. It is made as the first one: of two that are not, one may get ahead of
+/// the other in event time for ever, and a join holds what lies between.
+fn numbers(graph: &Graph) -> Stream<i64, impl Upstream<Out = i64> + use<>> {
+    timed(graph, 0_i64..)
+}
+
+fn timed<I>(graph: &Graph, numbers: I) -> Stream<i64, impl Upstream<Out = i64> + use<I>>
+where
+    I: Iterator<Item = i64> + Send + 'static,
+{
+    let at_once = BoundedDisorder::new(Duration::ZERO).unwrap();
+    graph.iter(numbers).event_time(|n| Timestamp::from_nanos(n * 1_000), at_once)
+}
+
+fn micros(count: u64) -> Duration {
+    Duration::from_micros(count)
+}
+
+/// Passes a number on and says so.
+fn seen_by<P: Probe>(probe: &mut P) -> impl FnMut(i64) -> i64 + Clone + Send + 'static + use<P> {
+    let mut probe = probe.clone();
+    move |number| {
+        probe.works();
+        number
+    }
+}
+
+fn window<P: Probe>(graph: &Graph, keys: Keys, mut probe: P, every: u64) {
+    let mut seen = seen_by(&mut probe);
+    let windows = Sliding::new(micros(1_000), micros(every)).unwrap();
+    let keyed = watched(graph, probe).key_by(move |n| keys.of(*n)).window(windows);
+    let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
+    sums.map(move |sum| seen(sum.value.min)).discard();
+    late.discard();
+}
+
+/// Sets a timer with each record, and says how many there were since the last.
+#[derive(Clone)]
+struct Heard<P>(P);
+
+impl<P: Probe> Process<i64, i64> for Heard<P> {
+    type State = i64;
+    type Out = i64;
+    type Side = Infallible;
+
+    fn on_record(&mut self, _: i64, count: &mut i64, context: &mut Context<'_, i64, i64, Infallible>) {
+        self.0.works();
+        *count += 1;
+        let end = (context.time().as_nanos() / 1_000_000 + 1) * 1_000_000;
+        context.set_timer(Timestamp::from_nanos(end));
+    }
+
+    fn on_timer(&mut self, count: &mut i64, context: &mut Context<'_, i64, i64, Infallible>) {
+        context.emit(std::mem::take(count));
+    }
+}
