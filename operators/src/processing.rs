@@ -20,7 +20,8 @@ use timers::Timers;
 ///
 /// Each parallel instance works on a clone of its own and sees all records of its keys. Records come as they
 /// come, late ones too ([`Context::is_late`] tells); timers fire in order of event time, then of their keys' first
-/// appearance.
+/// appearance. The record that moves the watermark past a timer is handled before that fires: where it matters that a
+/// timer is overdue, `on_record` has to look for itself.
 ///
 /// ```
 /// use nacreous_operators::{Context, Forked, KeyLimits, Keyed, Operator, Process, ProcessWith, Record, Step};
@@ -68,7 +69,7 @@ use timers::Timers;
 /// assert_eq!(out, [Record { time: Timestamp::from_nanos(15), value: Forked::Main("cellar") }]);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not process values of type `{T}` with keys of type `{K}`",
+    message = "`{Self}` does not say what becomes of values of type `{T}` with keys of type `{K}`",
     note = "implement `Process<{K}, {T}>` for it"
 )]
 pub trait Process<K, T>: Clone + Send + 'static {
