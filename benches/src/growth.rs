@@ -2,7 +2,7 @@
 //!
 //! Every record brings a key that is new. What is said is the least, over some runs, of a run's slowest record: a
 //! record can be slow because the thread was interrupted, and in which run that happens is up to chance, but growing
-//! takes its time in each.
+//! takes its time in each. Where others use the cores too, every run is interrupted, and the figure says little.
 
 mod beside;
 

@@ -78,6 +78,17 @@ pub(crate) enum KeyWant {
     Slots(usize),
 }
 
+/// The length of the index of a new table with room for so many keys.
+///
+/// A long index is made for a quarter of them: if all come it grows, a few keys at a time; if fewer do, as is usual, each
+/// look-up finds more of a short one in cache.
+fn initial_index(keys: usize) -> usize {
+    (keys / 2).max(INDEX_IN_CACHE.min(keys * 2))
+}
+
+/// An index of this length is no burden to a cache.
+const INDEX_IN_CACHE: usize = 8_192;
+
 /// The number of keys that migrate with each call of `prepare`: some microseconds, if each comes from far away.
 const MIGRATE_PER_PREPARE: usize = 128;
 
@@ -105,7 +116,7 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         let length = limits.base_length();
         let keys = SlotVec::with_base(touched(length), length);
         Self {
-            table: KeyTable::new(keys, empty_index(length * 2)),
+            table: KeyTable::new(keys, empty_index(initial_index(length))),
             values: SlotVec::with_base(touched(length), length),
             limits,
             fault: None,
@@ -135,6 +146,12 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     #[inline(always)]
     pub(crate) fn find_in_base(&self, key: &K) -> Option<SlotNumber> {
         self.table.find_in_base(key)
+    }
+
+    /// The numbers of keys that are known and among those expected, and none of others, in the order of the keys. They
+    /// are looked up together: while one comes from memory, so do the others.
+    pub(crate) fn find_all<T>(&self, keys: &[(K, T)], slots: &mut Vec<Option<SlotNumber>>) {
+        self.table.find_all(keys, slots);
     }
 
     /// As [`intern`](Self::intern), for a key that is new or not among those expected.

@@ -6,7 +6,8 @@ use arrayvec::ArrayString;
 
 use super::Key;
 
-/// A string of 8 to 24 bytes, in place: 28 bytes, copied without a call.
+/// A string of 8 to 24 bytes, in place: 28 bytes. (`CompactString`, which holds 24 bytes in place as well, is as fast on
+/// both sides.)
 pub(super) type Name = ArrayString<24>;
 
 impl Key for Name {
@@ -41,8 +42,8 @@ impl Zipf {
     }
 }
 
-/// An account number, say: 64 bits without a pattern, so that no table has the frequent keys in one place. Different
-/// for different numbers (the finalizer of SplitMix64; Steele, Lea and Flood, OOPSLA 2014).
+/// A key like an account number: 64 bits without a pattern, so that no table has neighbours in one place. Different for
+/// different numbers (the finalizer of SplitMix64; Steele, Lea and Flood, OOPSLA 2014).
 pub(crate) fn scattered(number: u64) -> u64 {
     let number = (number ^ (number >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     let number = (number ^ (number >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);

@@ -72,6 +72,25 @@ impl<K: Hash + Eq> KeyTable<K> {
         }
     }
 
+    /// As [`find_in_base`](Self::find_in_base), for several keys at once. Each step is done for all of them before the
+    /// next, and takes no branch that depends on what comes from memory: so the processor waits for all at the
+    /// same time.
+    pub(super) fn find_all<T>(&self, keys: &[(K, T)], slots: &mut Vec<Option<SlotNumber>>) {
+        slots.clear();
+        let first_place = |key: &K| self.index[home(hash_key(key), self.shift)];
+        slots.extend(keys.iter().map(|(key, _)| Some(SlotNumber::new(first_place(key)))));
+        let base = self.keys.base();
+        for (slot, (key, _)) in slots.iter_mut().zip(keys) {
+            let is_it = slot.and_then(|slot| base.get(slot.index())).is_some_and(|other| other == key);
+            *slot = if is_it { *slot } else { None };
+        }
+        for (slot, (key, _)) in slots.iter_mut().zip(keys) {
+            if slot.is_none() {
+                *slot = self.find_in_base(key);
+            }
+        }
+    }
+
     /// The key's slot number, or its hash if it is new.
     pub(super) fn find(&self, key: &K) -> Result<SlotNumber, u64> {
         let hash = hash_key(key);

@@ -5,6 +5,7 @@ use nacreous_watermark::{Timestamp, Watermark};
 use self::{
     column::Column,
     columns::{Columns, InUse},
+    crowd::Crowd,
 };
 use super::{Sliding, TimeWindow, WindowResult, Windowed, sliding::SliceNumber};
 use crate::{
@@ -14,6 +15,10 @@ use crate::{
 
 mod column;
 mod columns;
+mod crowd;
+
+/// With more keys than this, looking one up takes the processor to memory, and records are looked up together.
+const KEYS_IN_CACHE: usize = 8_192;
 
 /// Aggregates the records of each key over windows of event time.
 ///
@@ -47,6 +52,8 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
     /// What the records that come are judged by, and the first window that it leaves open.
     own: (Watermark, i64),
     firing: Firing<A::Acc>,
+    /// Records of the recent slice that are yet to be added to it, where there are many keys.
+    crowd: Crowd<K, T>,
     tally: Tally,
 }
 
@@ -112,6 +119,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             open_from: i64::MIN,
             own: (Watermark::MIN, i64::MIN),
             firing: idle,
+            crowd: Crowd::new(),
             tally: Tally::default(),
         }
     }
@@ -124,6 +132,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// Puts the recent slice's column back in its place.
     fn leave_recent(&mut self) {
+        self.absorb();
         if let Some(index) = self.recent.index.take() {
             mem::swap(&mut self.recent.column, &mut self.slices[index].column);
             self.recent.length = 0;
@@ -135,6 +144,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// The tally with the records of the recent slice.
     fn counted(&self) -> Tally {
         let Recent { records, missed, .. } = self.recent;
+        let records = records + self.crowd.len() as u64;
         Tally {
             on_time: self.tally.on_time + records,
             missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
@@ -170,6 +180,28 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         let column = mem::replace(&mut self.slices[index].column, Column::absent());
         self.recent = Recent { start, length, index: Some(index), missed, records: 0, column };
         Ok(())
+    }
+
+    /// Adds the records that wait for it to the recent slice.
+    #[inline(never)]
+    fn absorb(&mut self) {
+        let mut crowd = mem::take(&mut self.crowd.records);
+        let slots = &mut self.crowd.slots;
+        self.keys.find_all(&crowd, slots);
+        self.recent.column.look_at(slots);
+        for (at, (key, value)) in crowd.drain(..).enumerate() {
+            match self.crowd.slots[at] {
+                Some(slot) => {
+                    self.recent.records += 1;
+                    match self.recent.column.in_base(slot) {
+                        Some(acc) => self.aggregate.add(acc, &value),
+                        None => self.begin(slot, &value),
+                    }
+                }
+                None => self.add_elsewhere(key, &value),
+            }
+        }
+        self.crowd.records = crowd;
     }
 
     /// Adds to the accumulator of a key in the recent slice that is new, or not among those expected.
@@ -267,6 +299,8 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
             out.emit(Record { time: last_instant, value: Windowed::Result(result) });
         }
         *next = 0;
+        // The next slice is to get this one, which is still in cache.
+        self.columns.put_back_empty(mem::replace(column, Column::absent()));
         Step::Done
     }
 }
@@ -293,6 +327,11 @@ where
             && let Err(missed) = self.turn_to(time)
         {
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
+        }
+        if self.crowd.is_wanted {
+            return if self.crowd.push(key, value) {
+                self.absorb()
+            };
         }
         let Some(slot) = self.keys.find_in_base(&key) else { return self.add_elsewhere(key, &value) };
         self.recent.records += 1;
@@ -337,6 +376,9 @@ where
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
+        if self.keys.len() > KEYS_IN_CACHE && !self.crowd.is_wanted {
+            self.crowd.is_wanted = true;
+        }
         let keys = self.keys.prepare(records);
         let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
         let Self { slices, recent, firing, .. } = self;

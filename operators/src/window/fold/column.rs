@@ -1,4 +1,4 @@
-use std::iter;
+use std::{hint::black_box, iter};
 
 use crate::{
     key::SlotNumber,
@@ -81,6 +81,17 @@ impl<A> Column<A> {
     /// The accumulator of any key that there is a cell for, if it has one.
     pub(super) fn get(&mut self, slot: SlotNumber) -> Option<&mut A> {
         self.cells.at_any_mut(slot.index()).as_mut()
+    }
+
+    /// Looks at the cells of these keys, one after the other without waiting for any: those that are far away come
+    /// nearer meanwhile.
+    pub(super) fn look_at(&self, slots: &[Option<SlotNumber>]) {
+        let base = self.cells.base();
+        let begun = slots.iter().filter(|slot| {
+            let index = slot.map_or(0, SlotNumber::index);
+            base.get(index).is_some_and(Option::is_some)
+        });
+        black_box(begun.count());
     }
 
     /// Begins the accumulator of a key that has none. There must be a cell for it.

@@ -99,6 +99,13 @@ impl<A> Columns<A> {
         })
     }
 
+    /// Takes back a column that is not needed any more and is empty; or that is absent.
+    pub(super) fn put_back_empty(&mut self, column: Column<A>) {
+        if !column.is_absent() {
+            self.spare.push(column);
+        }
+    }
+
     /// Takes back a column that is not needed any more.
     pub(super) fn put_back(&mut self, mut column: Column<A>) {
         column.clear();
