@@ -3,6 +3,30 @@
 /// [`combine`](Self::combine) must be associative and commutative, and adding a value must be the same as
 /// combining with that value lifted: a window is put together from slices, and its records come in any
 /// order. (A float sum is neither; sum fixed-point integers instead.)
+///
+/// ```
+/// # use nacreous_operators::Aggregate;
+/// /// The length of the longest text of a window, in bytes.
+/// #[derive(Clone)]
+/// struct Longest;
+///
+/// impl Aggregate<String> for Longest {
+///     type Acc = usize;
+///     type Out = usize;
+///
+///     fn lift(&self, text: &String) -> usize {
+///         text.len()
+///     }
+///
+///     fn combine(&self, acc: &mut usize, other: &usize) {
+///         *acc = (*acc).max(*other);
+///     }
+///
+///     fn finish(&self, acc: usize) -> usize {
+///         acc
+///     }
+/// }
+/// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not aggregate values of type `{T}`",
     note = "there are `count()`, `sum(|value| …)` and `stats(|value| …)`, whose functions are given `&{T}`; \

@@ -20,20 +20,19 @@ use timers::Timers;
 ///
 /// Each parallel instance works on a clone of its own and sees all records of its keys. Records come as they
 /// come, late ones too ([`Context::is_late`] tells); timers fire in order of event time, then of their keys' first
-/// appearance.
+/// appearance. The record that moves the watermark past a timer is handled before that fires: where it matters that a
+/// timer is overdue, `on_record` has to look for itself.
 ///
 /// ```
-/// use nacreous_operators::{Context, Forked, KeyLimits, Keyed, Operator, Process, ProcessWith, Record, Step};
-/// use nacreous_watermark::{Timestamp, Watermark};
-/// use std::convert::Infallible;
+/// # use nacreous_operators::{Context, Forked, KeyLimits, Keyed, Operator, Process, ProcessWith, Record, Step};
+/// # use nacreous_watermark::{Timestamp, Watermark};
+/// use std::{convert::Infallible, time::Duration};
 ///
 /// /// Says of each sensor when it has been silent for ten nanoseconds.
 /// #[derive(Clone)]
 /// struct Silence;
 ///
-/// fn silent_at(last: Timestamp) -> Timestamp {
-///     Timestamp::from_nanos(last.as_nanos() + 10)
-/// }
+/// const PATIENCE: Duration = Duration::from_nanos(10);
 ///
 /// impl Process<&'static str, f64> for Silence {
 ///     type State = Timestamp; // when the sensor was last heard of
@@ -47,28 +46,28 @@ use timers::Timers;
 ///         context: &mut Context<'_, &'static str, Self::Out, Infallible>,
 ///     ) {
 ///         *last = context.time().max(*last);
-///         context.set_timer(silent_at(*last));
+///         context.set_timer(*last + PATIENCE);
 ///     }
 ///
 ///     fn on_timer(&mut self, last: &mut Timestamp, context: &mut Context<'_, &'static str, Self::Out, Infallible>) {
-///         if context.time() == silent_at(*last) {
+///         if context.time() == *last + PATIENCE {
 ///             context.emit(*context.key());
 ///         }
 ///     }
 /// }
-///
-/// let mut silence = ProcessWith::new(KeyLimits::default(), Silence);
-/// let mut out = Vec::new();
-/// for (nanos, key) in [(1, "attic"), (5, "cellar"), (9, "attic")] {
-///     let value = Keyed { key, value: 21.5 };
-///     silence.on_record(Record { time: Timestamp::from_nanos(nanos), value }, &mut out);
-/// }
-/// let watermark = Watermark::at(Timestamp::from_nanos(18));
-/// assert_eq!(silence.on_watermark(watermark, &mut out), Step::Done);
-/// assert_eq!(out, [Record { time: Timestamp::from_nanos(15), value: Forked::Main("cellar") }]);
+/// #
+/// # let mut silence = ProcessWith::new(KeyLimits::default(), Silence);
+/// # let mut out = Vec::new();
+/// # for (nanos, key) in [(1, "attic"), (5, "cellar"), (9, "attic")] {
+/// #     let value = Keyed { key, value: 21.5 };
+/// #     silence.on_record(Record { time: Timestamp::from_nanos(nanos), value }, &mut out);
+/// # }
+/// # let watermark = Watermark::at(Timestamp::from_nanos(18));
+/// # assert_eq!(silence.on_watermark(watermark, &mut out), Step::Done);
+/// # assert_eq!(out, [Record { time: Timestamp::from_nanos(15), value: Forked::Main("cellar") }]);
 /// ```
 #[diagnostic::on_unimplemented(
-    message = "`{Self}` does not process values of type `{T}` with keys of type `{K}`",
+    message = "`{Self}` does not say what becomes of values of type `{T}` with keys of type `{K}`",
     note = "implement `Process<{K}, {T}>` for it"
 )]
 pub trait Process<K, T>: Clone + Send + 'static {

@@ -20,6 +20,40 @@ use crate::{
 /// A dataflow being described: sources, the operators on their streams, and sinks.
 ///
 /// Nothing runs until [`start`](Self::start) or [`run`](Self::run).
+///
+/// ```
+/// use nacreous::{prelude::*, source::CsvRows};
+/// use serde::Deserialize;
+/// use std::time::Duration;
+///
+/// #[derive(Deserialize)]
+/// struct Trade {
+///     at_ns: i64,
+///     symbol: String,
+///     shares: i64,
+/// }
+///
+/// // From a file: CsvRows::<_, Trade>::from_path("trades.csv.gz")?
+/// let text = "at_ns,symbol,shares\n100,ACME,5\n250,ACME,7\n400,ACME,many\n1200,ACME,1\n";
+/// let trades = CsvRows::<_, Trade>::new("trades", text.as_bytes())?;
+///
+/// let graph = Graph::new();
+/// let (trades, rejected) = graph.source(trades);
+/// let (volumes, late) = trades
+///     .event_time(|trade| Timestamp::from_nanos(trade.at_ns), BoundedDisorder::new(Duration::from_nanos(200))?)
+///     .key_by(|trade| trade.symbol.clone())
+///     .window(Sliding::tumbling(Duration::from_nanos(1_000))?)
+///     .aggregate(sum(|trade: &Trade| trade.shares));
+/// let volumes = volumes.order_by(|volume| volume.key.clone()).collect();
+/// rejected.for_each(|row| eprintln!("not a trade: {}", row.value));
+/// late.for_each(|trade| eprintln!("too late: {} shares", trade.value.value.shares));
+///
+/// let report = graph.run(JobOptions::default())?;
+/// let volumes: Vec<_> = volumes.take().into_iter().map(|record| record.value.value).collect();
+/// assert_eq!(volumes, [12, 1]);
+/// assert_eq!((report.records_on_time, report.records_rejected), (3, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct Graph {
     shared: Rc<RefCell<Parts>>,
@@ -145,14 +179,15 @@ impl Graph {
         Self::default()
     }
 
-    /// Adds a source: the stream of its records, and that of the input it had to reject.
+    /// Adds a source: the stream of its records, and that of the input it had to reject, which need not be used.
     #[track_caller]
     pub fn source<S: Source>(&self, source: S) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
         let name = OperatorName::here("source");
         self.add_source(source, name)
     }
 
-    /// Adds the items of an iterator as a source.
+    /// Adds the items of an iterator as a source. It is iterated on a data thread: one that waits holds up whatever else
+    /// runs there, and a request to stop.
     #[track_caller]
     pub fn iter<I>(&self, items: I) -> SourceStream<impl Source<Item = I::Item> + use<I>>
     where

@@ -243,6 +243,25 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 
 /// A job that was started. Dropping it cancels the job and waits for its threads to end (unless it is one of
 /// those threads that drops it).
+///
+/// ```
+/// use nacreous::{prelude::*, source::Generator};
+/// use std::time::Duration;
+///
+/// let graph = Graph::new();
+/// let (numbers, _) = graph.source(Generator::every(Duration::from_micros(50), |n| n)); // for ever
+/// let numbers = numbers.arrival_time().collect();
+/// let job = graph.start(JobOptions::default())?;
+///
+/// while job.records_in() < 100 {
+///     job.wait_timeout(Duration::from_millis(1));
+/// }
+/// job.why_blocked().iter().for_each(|blockage| println!("{blockage}"));
+/// job.stop(Duration::from_secs(10));
+/// let report = job.wait()?;
+/// assert_eq!(report.records_in, numbers.take().len() as u64);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Debug)]
 #[must_use = "dropping the handle cancels the job; call wait()"]
 pub struct JobHandle {

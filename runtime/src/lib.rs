@@ -13,7 +13,7 @@
 //! let graph = Graph::new();
 //! let (counts, _late) = graph
 //!     .iter(["to", "be", "or", "not", "to", "be"].into_iter().zip(0..))
-//!     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::ZERO)?)
+//!     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::NONE)
 //!     .key_by(|(word, _)| *word)
 //!     .window(Sliding::tumbling(Duration::from_nanos(5))?)
 //!     .aggregate(count());
@@ -29,9 +29,19 @@
 //! | to | see |
 //! |---|---|
 //! | build a graph | [`Graph`], [`Stream`], [`KeyedStream`], [`WindowedStream`] |
-//! | run, stop and cancel it | [`JobOptions`], [`JobHandle`], [`JobReport`], [`JobError`] |
+//! | say when records happened | [`SourceStream::event_time`], [`SourceStream::arrival_time`], [`BoundedDisorder`] |
 //! | read and write | [`source`], [`sink`] |
 //! | aggregate in a way of your own | [`Aggregate`] |
+//! | keep state and set timers | [`Process`], [`Context`] |
+//! | join two streams | [`WindowedStream::join`]; [`KeyedStream::join`] with an [`Interval`] |
+//! | run, stop and cancel a job | [`Graph::run`], [`Graph::start`], [`JobOptions`], [`JobHandle`] |
+//! | host several | [`Runtime`] |
+//! | see what a job does, and why it does not | [`JobReport`], [`JobHandle::why_blocked`], [`JobError`] |
+//! | put a stream into a signature | [`Stream::isolate`], [`Upstream`] |
+//!
+//! # Features
+//! `hwloc` places data threads by what hwloc says of caches and memory; it links the system's libhwloc. Without it
+//! nothing is needed but a Rust toolchain.
 
 pub mod sink;
 pub mod source;

@@ -26,8 +26,28 @@ use crate::{
 
 /// A stream of records of type `T`.
 ///
-/// `U` stands for all that comes before and is fused with it; it need not be named. Where a function of yours takes
-/// or returns a stream, or a collection holds some, [`isolate`](Self::isolate) makes it a plain `Stream<T>`.
+/// `U` stands for all that comes before and is fused with it; it need not be named. A function of yours that takes or
+/// returns a stream says what its records are:
+///
+/// ```
+/// use nacreous::{Stream, Upstream, prelude::*};
+///
+/// fn hot(celsius: Stream<f64, impl Upstream<Out = f64>>) -> Stream<f64, impl Upstream<Out = f64>> {
+///     celsius.filter(|celsius| *celsius > 30.0)
+/// }
+///
+/// let graph = Graph::new();
+/// let celsius = graph.iter([28.5, 31.0]).event_time(|_| Timestamp::from_nanos(0), BoundedDisorder::NONE);
+/// let hot = hot(celsius).collect();
+/// graph.run(JobOptions::default())?;
+/// assert_eq!(hot.take()[0].value, 31.0);
+/// # Ok::<(), nacreous::RunError>(())
+/// ```
+///
+/// Where a collection is to hold streams, [`isolate`](Self::isolate) makes each a plain `Stream<T>`.
+///
+/// A stream is used once: what is done to it takes it. [`broadcast`](Self::broadcast) copies it. So a graph has no
+/// cycles.
 ///
 /// Functions given to operators must be `Clone`, since each parallel instance gets its own: closures are,
 /// if what they capture is.
@@ -128,9 +148,13 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
 
     /// Brings the stream together in one place and in order: of event time, then of `key`.
     ///
-    /// Each record is held back until the watermark has passed it; the watermark comes along wherever a window
-    /// closes, or else every 1,024 records. A record behind the watermark is too late for that, and goes on at once. With a key that tells records of one
-    /// time apart, the order is the same in every run, whatever the number of workers.
+    /// Each record is held back until the watermark has passed it; the watermark comes along wherever a window closes, or
+    /// else every 1,024 records. A record behind the watermark is too late for that, and goes on at once. With a key that
+    /// tells records of one time apart, the order is the same in every run, whatever the number of workers.
+    ///
+    /// # Cost
+    /// A record costs a number of comparisons that grows with the logarithm of the records held. There is room for some
+    /// thousand of them from the beginning; the memory doubles when that is not enough.
     #[track_caller]
     pub fn order_by<K, F>(self, key: F) -> Stream<T, impl Upstream<Out = T> + use<T, U, K, F>>
     where
@@ -145,24 +169,36 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     }
 
     /// Ends the stream in a sink.
+    ///
+    /// # Panics
+    /// If the graph has been started.
     #[track_caller]
     pub fn to<S: Sink<T>>(self, sink: S) -> Ended {
         self.end(sink, OperatorName::here("to"))
     }
 
     /// Ends the stream in a function that is called with each record.
+    ///
+    /// # Panics
+    /// If the graph has been started.
     #[track_caller]
     pub fn for_each<F: FnMut(Record<T>) + Send + 'static>(self, f: F) -> Ended {
         self.end(ForEach(f), OperatorName::here("for_each"))
     }
 
     /// Ends the stream here: its records are counted and dropped.
+    ///
+    /// # Panics
+    /// If the graph has been started.
     #[track_caller]
     pub fn discard(self) -> Ended {
         self.end(Discard, OperatorName::here("discard"))
     }
 
     /// Ends the stream in a vector. It grows without bound, and locks: for tests and small results.
+    ///
+    /// # Panics
+    /// If the graph has been started.
     #[track_caller]
     pub fn collect(self) -> Collected<T> {
         let (sink, collected) = Collect::new();

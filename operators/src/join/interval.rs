@@ -15,7 +15,7 @@ pub enum Offset {
 /// included.
 ///
 /// ```
-/// use nacreous_operators::{Interval, Offset::{After, Before}};
+/// # use nacreous_operators::{Interval, Offset::{After, Before}};
 /// use std::time::Duration;
 ///
 /// // What the right stream brings from a second before the left record until a minute after it.

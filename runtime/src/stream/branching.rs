@@ -18,6 +18,23 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// The watermark is the lesser of the two, so a stream in which nothing happens holds back windows over both.
     /// Whether a record is late is judged by the watermark of the stream it came from, so that it does not depend on
     /// how far the other one is. What depends on the order of records across the two (`scan`, say) is up to chance.
+    ///
+    /// Streams of two graphs are refused when either is started.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = |numbers: Vec<i64>| graph.iter(numbers).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+    /// let all = numbers(vec![1, 3, 5]).merge(numbers(vec![2, 4])).order_by(|n| *n).collect();
+    /// graph.run(JobOptions::default())?;
+    /// let all: Vec<i64> = all.take().into_iter().map(|record| record.value).collect();
+    /// assert_eq!(all, [1, 2, 3, 4, 5]);
+    /// # Ok::<(), nacreous::RunError>(())
+    /// ```
+    ///
+    /// # Cost
+    /// Each of the two hands its records on in batches, by an edge; nothing is fused across it.
     #[track_caller]
     pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
         let name = OperatorName::here("merge");
@@ -45,6 +62,21 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
 
     /// Turns each value into another, or refuses it: the stream of what came of it, and that of the reasons. Refused
     /// values are counted in the job's report, whether or not the second stream is used.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let (numbers, refused) = graph
+    ///     .iter(["1", "two", "3"])
+    ///     .event_time(|_| Timestamp::from_nanos(0), BoundedDisorder::NONE)
+    ///     .try_map(|text| text.parse::<i64>().map_err(|error| format!("{text}: {error}")));
+    /// let (numbers, refused) = (numbers.collect(), refused.collect());
+    /// let report = graph.run(JobOptions::default())?;
+    /// assert_eq!((numbers.take().len(), report.records_rejected), (2, 1));
+    /// assert_eq!(refused.take()[0].value, "two: invalid digit found in string");
+    /// # Ok::<(), nacreous::RunError>(())
+    /// ```
     #[track_caller]
     pub fn try_map<O, E, F>(self, f: F) -> (Stream<O, impl Upstream<Out = O> + use<T, U, O, E, F>>, Stream<E>)
     where
@@ -62,6 +94,9 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     ///
     /// How many is known from what the result is taken as: `let [a, b] = stream.broadcast();`. All of them must end in
     /// a sink; a slow one holds back the others.
+    ///
+    /// # Cost
+    /// A clone of each record for each stream but the last, and an edge to each.
     #[track_caller]
     pub fn broadcast<const N: usize>(self) -> [Stream<T>; N]
     where

@@ -13,6 +13,30 @@ use crate::{
 };
 
 /// A stream whose records are grouped by a key.
+///
+/// What follows runs once on each worker that shares the keys, and has all records of its keys. There is memory for
+/// 1,024 keys in each instance from the beginning, unless [`expect_keys`](Self::expect_keys) says otherwise. Keys are
+/// kept for the life of the job, and so is the state of an operator for each.
+///
+/// ```
+/// use nacreous::prelude::*;
+///
+/// let graph = Graph::new();
+/// let totals = graph
+///     .iter([("ada", 5), ("bob", 3), ("ada", 2)])
+///     .event_time(|_| Timestamp::from_nanos(0), BoundedDisorder::NONE)
+///     .key_by(|(name, _)| *name)
+///     .expect_keys(10_000)
+///     .scan(0, |total, (_, amount)| {
+///         *total += amount;
+///         *total
+///     })
+///     .collect();
+/// graph.run(JobOptions::default())?;
+/// let totals: Vec<_> = totals.take().into_iter().map(|record| (record.value.key, record.value.value)).collect();
+/// assert_eq!(totals, [("ada", 5), ("bob", 3), ("ada", 7)]);
+/// # Ok::<(), nacreous::RunError>(())
+/// ```
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct KeyedStream<K, T, U> {
     pub(super) carried: Carried<U>,
@@ -88,6 +112,56 @@ where
     /// Has an operator of the user's own work on the records of each key, with state and timers: the stream of what it
     /// emits, and that of what it puts to the side.
     ///
+    /// ```
+    /// use nacreous::{Context, Process, prelude::*};
+    /// use std::{convert::Infallible, time::Duration};
+    ///
+    /// /// Names each sensor that has been silent for ten seconds.
+    /// #[derive(Clone)]
+    /// struct Silence;
+    ///
+    /// const PATIENCE: Duration = Duration::from_secs(10);
+    ///
+    /// impl Process<&'static str, (&'static str, u64)> for Silence {
+    ///     type State = Timestamp; // when the sensor was last heard of
+    ///     type Out = &'static str;
+    ///     type Side = Infallible;
+    ///
+    ///     fn on_record(
+    ///         &mut self,
+    ///         _: (&'static str, u64),
+    ///         last: &mut Timestamp,
+    ///         context: &mut Context<'_, &'static str, Self::Out, Self::Side>,
+    ///     ) {
+    ///         *last = context.time().max(*last);
+    ///         context.set_timer(*last + PATIENCE);
+    ///     }
+    ///
+    ///     fn on_timer(
+    ///         &mut self,
+    ///         last: &mut Timestamp,
+    ///         context: &mut Context<'_, &'static str, Self::Out, Self::Side>,
+    ///     ) {
+    ///         if context.time() == *last + PATIENCE {
+    ///             context.emit(*context.key());
+    ///         }
+    ///     }
+    /// }
+    ///
+    /// let readings = [("attic", 0), ("cellar", 5), ("attic", 8), ("cellar", 12), ("cellar", 20)];
+    /// let graph = Graph::new();
+    /// let (silent, _) = graph
+    ///     .iter(readings)
+    ///     .event_time(|(_, secs)| Timestamp::from_nanos(0) + Duration::from_secs(*secs), BoundedDisorder::NONE)
+    ///     .key_by(|(sensor, _)| *sensor)
+    ///     .process(Silence);
+    /// let silent = silent.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let silent: Vec<_> = silent.take().into_iter().map(|r| (r.value, r.time.as_nanos() / 1_000_000_000)).collect();
+    /// assert_eq!(silent, [("attic", 18), ("cellar", 30)]);
+    /// # Ok::<(), nacreous::RunError>(())
+    /// ```
+    ///
     /// # Cost
     /// Sources pass a watermark on for every [`timer_resolution`](Process::timer_resolution) of event time, which ends
     /// a batch: where records are further apart than that, batches are as small as one record.
@@ -113,6 +187,26 @@ where
     /// A pair leaves as soon as the second of its records has come. A record behind the watermark of its stream is
     /// late, and is joined with nothing. If one stream is far ahead of the other in event time, its records are held
     /// until the other has come as far.
+    ///
+    /// ```
+    /// use nacreous::{Interval, Offset::{After, Before}, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let by_flight = |records: [(&'static str, u64); 2]| {
+    ///     let records = graph.iter(records);
+    ///     let at = |(_, secs): &(_, u64)| Timestamp::from_nanos(0) + Duration::from_secs(*secs);
+    ///     records.event_time(at, BoundedDisorder::NONE).key_by(|(flight, _)| *flight)
+    /// };
+    /// let (landed, bags) = (by_flight([("B6 181", 0), ("UA 15", 90)]), by_flight([("B6 181", 700), ("UA 15", 2_000)]));
+    /// // Bags belong to a landing of at most half an hour before.
+    /// let half_an_hour = Interval::new(Before(Duration::ZERO), After(Duration::from_secs(1_800)))?;
+    /// let (waits, _late) = landed.join(bags, half_an_hour, |landed, bag| bag.1 - landed.1);
+    /// let waits = waits.collect();
+    /// graph.run(JobOptions::default())?;
+    /// assert_eq!(waits.take()[0].value, Keyed { key: "B6 181", value: 700 });
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Cost
     /// Sources pass a watermark on every millisecond of event time, which ends a batch. All pairs of a record are
@@ -153,7 +247,8 @@ where
         Stream { carried, records: PhantomData }
     }
 
-    /// The records with their keys, as a stream that is not grouped: to be grouped by another key, say.
+    /// The records with their keys, as a stream that is not grouped: to be grouped by another key, say. They stay where
+    /// they are; nothing is moved between threads.
     pub fn ungroup(self) -> Stream<Keyed<K, T>, U> {
         Stream { carried: self.carried, records: PhantomData }
     }

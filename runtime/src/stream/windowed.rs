@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
-/// A keyed stream cut into windows.
+/// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U> {
     carried: Carried<U>,
@@ -40,6 +40,29 @@ where
     ///
     /// The stream of late records has no watermark before its end, since they are behind any: windows over
     /// it, and `order_by`, bring their results when the job ends.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (sums, late) = graph
+    ///     .iter([1, 4, 12, 3]) // in order, but for the last
+    ///     .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE)
+    ///     .key_by(|_| ())
+    ///     .window(Sliding::tumbling(Duration::from_nanos(10))?)
+    ///     .aggregate(sum(|n: &i64| *n));
+    /// let (sums, late) = (sums.collect(), late.collect());
+    /// graph.run(JobOptions::default())?;
+    /// let sums: Vec<_> = sums.take().into_iter().map(|sum| (sum.value.window.start.as_nanos(), sum.value.value)).collect();
+    /// assert_eq!(sums, [(0, 5), (10, 12)]);
+    /// assert_eq!(late.take()[0].value.value, 3);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// A record: one look-up of its key and one accumulator, however many windows it lies in. A window that closes:
+    /// size ÷ hop slices are combined, for each key in them.
     #[track_caller]
     pub fn aggregate<A>(
         self,
