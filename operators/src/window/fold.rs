@@ -330,9 +330,10 @@ where
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
         if self.crowd.is_wanted {
-            return if self.crowd.push(key, value) {
-                self.absorb()
-            };
+            if self.crowd.push(key, value) {
+                self.absorb();
+            }
+            return;
         }
         let Some(slot) = self.keys.find_in_base(&key) else { return self.add_elsewhere(key, &value) };
         self.recent.records += 1;

@@ -45,7 +45,6 @@ fn hush_data_threads() {
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "the figures, for whoever runs this with --nocapture")]
 fn thousands_of_jobs_leave_nothing_behind_however_they_end() {
     let _turn = turn();
     hush_data_threads();
