@@ -88,7 +88,7 @@ struct Found {
     control: u64,
 }
 
-fn run(row: &Row<Stops>, keys: Keys, workers: usize, stops: Stops) -> Found {
+fn run(row: &Row<Stops>, keys: Keys, workers: usize, stops: &Stops) -> Found {
     let [first, last] = stops.at;
     let graph = row.graph(keys, stops.clone());
     let job = graph.start(JobOptions { workers, batch: 64, ..JobOptions::DEFAULT }).unwrap();
@@ -114,7 +114,7 @@ fn no_operator_allocates_on_a_data_thread_in_the_steady_state() {
     let mut wrong = Vec::new();
     for row in Row::all() {
         for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, Stops::at(200_000, 500_000, false));
+            let found = run(&row, Keys::Few, workers, &Stops::at(200_000, 500_000, false));
             if found.data.iter().any(|(_, count)| *count > 0) {
                 wrong.push(format!("{}, {workers} workers: {:?}", row.name, found.data));
             }
@@ -131,7 +131,7 @@ fn no_operator_allocates_on_a_data_thread_while_keys_come_that_nobody_expected()
     for row in Row::keyed() {
         for workers in WORKERS {
             let stops = Stops::at(GROWTH_BEGINS, GROWTH_BEGINS + KEYS - 1_000, false);
-            let found = run(&row, Keys::Growing(KEYS), workers, stops);
+            let found = run(&row, Keys::Growing(KEYS), workers, &stops);
             if found.data.iter().any(|(_, count)| *count > 0) || found.control == 0 {
                 let Found { data, control } = found;
                 wrong.push(format!("{}, {workers} workers: {data:?}, control {control}", row.name));
@@ -146,7 +146,7 @@ fn an_operator_that_allocates_is_noticed() {
     let _turn = turn();
     for row in Row::all() {
         for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, Stops::at(10_000, 50_000, true));
+            let found = run(&row, Keys::Few, workers, &Stops::at(10_000, 50_000, true));
             let noticed: u64 = found.data.iter().map(|(_, count)| count).sum();
             assert!(noticed > 10, "{}, {workers} workers: {:?}", row.name, found.data);
         }

@@ -447,7 +447,7 @@ fn held_at(holder: Holder, hold: &Hold, stall_limit: Duration) -> JobHandle {
     let (in_source, in_chain, in_sink) = (hold.clone(), hold.clone(), hold.clone());
     let wait_if = |here: bool, hold: &Hold| {
         if here {
-            hold.wait()
+            hold.wait();
         }
     };
     let graph = Graph::new();

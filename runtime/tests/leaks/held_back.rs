@@ -55,7 +55,7 @@ fn start(workers: usize) -> (JobHandle, Receiver<i64>) {
         .window(Sliding::tumbling(Duration::from_nanos(1)).unwrap())
         .aggregate(sum(|n: &i64| *n));
     late.discard();
-    let sums = sums.order_by(|sum| sum.key).map(|sum| i64::try_from(sum.value).unwrap());
+    let sums = sums.order_by(|sum| sum.key).map(|sum| sum.value);
     sums.isolate().to(OneByOne { bell: None, taken });
     (graph.start(JobOptions { workers, batch: 16, ..JobOptions::DEFAULT }).unwrap(), numbers)
 }

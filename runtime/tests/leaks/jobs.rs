@@ -139,7 +139,7 @@ struct Ends {
 /// What the test has to bring.
 enum Input {
     Nothing,
-    Records(Feeder<i64>),
+    Records(Box<Feeder<i64>>),
     Lines(SocketAddr),
 }
 
@@ -219,7 +219,7 @@ fn prepare(story: Story) -> Prepared {
             } else {
                 numbers.to(sink)
             };
-            Input::Records(feeder)
+            Input::Records(Box::new(feeder))
         }
         Shape::Tcp => {
             let lines = TcpLines::bind("127.0.0.1:0", |line: &str, _: SocketAddr| line.parse::<i64>());
@@ -331,13 +331,13 @@ impl Ends {
         }
         assert!(job.wait_timeout(PATIENCE), "it does not end: {story:?}, {:#?}", job.why_blocked());
         let status = job.status();
-        self.check(status, job.wait());
+        self.check(status, &job.wait());
     }
 
-    fn check(&self, status: JobStatus, outcome: Result<JobReport, JobError>) {
+    fn check(&self, status: JobStatus, outcome: &Result<JobReport, JobError>) {
         let story = self.story;
         let what = format!("{status:?}, {outcome:?}: {story:?}");
-        match (story.end, &outcome) {
+        match (story.end, outcome) {
             (End::Panic, Err(JobError { failure: Failure::Panicked { message, .. }, .. })) => {
                 assert!(message.contains("trap"), "{what}");
             }
@@ -388,5 +388,5 @@ fn hosted(random: &mut Rng) {
     drop(runtime);
     assert!(ended_by_client || left.status() == JobStatus::Cancelled, "{:?}", left_ends.story);
     let status = left.status();
-    left_ends.check(status, left.wait());
+    left_ends.check(status, &left.wait());
 }
