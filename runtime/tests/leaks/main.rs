@@ -18,14 +18,15 @@ use std::{
 use self::live::Holdings;
 
 /// How many jobs an ordinary run starts; `NACREOUS_CYCLES` asks for more.
-const CYCLES: u64 = 1_000;
+const CYCLES: u64 = 3_000;
 
 /// How many come before the first look: the first job of each kind makes what stays for good.
 const WARM_UP: u64 = 200;
 
-/// What memory may grow by. The heap is balanced to the byte; the system counts pages.
+/// What memory may grow by. The heap is balanced to the byte; of the pages that the system counts, its allocator keeps
+/// some for each of the many threads that it knew.
 const HEAP_SLACK: i64 = 4 << 10;
-const RESIDENT_SLACK: i64 = 4 << 20;
+const RESIDENT_SLACK: i64 = 16 << 20;
 
 /// The tests take turns: each looks at the process as a whole.
 static TURN: Mutex<()> = Mutex::new(());
@@ -62,5 +63,6 @@ fn thousands_of_jobs_leave_nothing_behind_however_they_end() {
     assert_eq!(after.files, before.files, "open files {what}");
     assert!(after.heap_bytes - before.heap_bytes < HEAP_SLACK, "the heap {what}");
     assert!(after.resident_bytes - before.resident_bytes < RESIDENT_SLACK, "memory {what}");
+    // For whoever runs this with --nocapture.
     println!("{what}");
 }
