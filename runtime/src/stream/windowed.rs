@@ -68,8 +68,7 @@ where
     /// windows closed by the watermark of its own stream is late.
     ///
     /// # Cost
-    /// Each record is stored once. The records of a window that closes are put in order of their keys before the first
-    /// pair leaves.
+    /// Each record is stored once, with others of its key. A window that closes is passed over key by key.
     #[track_caller]
     #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
     pub fn join<R, V, O, F>(
