@@ -101,16 +101,28 @@ struct Firing {
     window: TimeWindow,
     /// How many slices it has: the first ones.
     slices: usize,
-    /// The slot number from which to go on with the next key.
+    /// The slot number from which to go on.
     next: usize,
-    /// The key whose pairs these are.
+    group: Group,
+    /// The keys to come after this one, the last first.
+    slots: Vec<SlotNumber>,
+    /// Where their chains end that have not been fetched.
+    left_chains: Vec<Link>,
+    right_chains: Vec<Link>,
+}
+
+/// The records of one key in a window.
+struct Group {
     slot: SlotNumber,
-    /// Its records, the last first.
+    /// The last first.
     left: Vec<Link>,
     right: Vec<Link>,
-    /// How many of them have pairs still to come, and with how many right ones the last of those left has.
+    /// How many left ones have pairs still to come, and with how many right ones the first of them has.
     rest: (usize, usize),
 }
+
+/// Keys whose records are fetched at a time: so many that memory is kept busy, so few that they stay in cache.
+const FETCHED: usize = 64;
 
 /// Records of a key in a window that there is room for from the beginning.
 const INITIAL_MEMBERS: usize = 64;
@@ -170,10 +182,15 @@ impl Firing {
             window: TimeWindow { start: zero, end: zero },
             slices: 0,
             next: 0,
-            slot: SlotNumber::new(0),
-            left: Vec::with_capacity(INITIAL_MEMBERS),
-            right: Vec::with_capacity(INITIAL_MEMBERS),
-            rest: (0, 0),
+            group: Group {
+                slot: SlotNumber::new(0),
+                left: Vec::with_capacity(INITIAL_MEMBERS),
+                right: Vec::with_capacity(INITIAL_MEMBERS),
+                rest: (0, 0),
+            },
+            slots: Vec::with_capacity(FETCHED),
+            left_chains: Vec::with_capacity(FETCHED),
+            right_chains: Vec::with_capacity(FETCHED),
         }
     }
 }
@@ -267,24 +284,42 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
 
     /// Gathers the records of the next key in the window being fired; false if there is none.
     fn gather_next(&mut self) -> bool {
-        let firing = &mut self.firing;
-        let slices = self.slices.iter().take(firing.slices);
-        let Some(slot) = slices.clone().filter_map(|slice| slice.column.first_from(firing.next)).min() else {
-            return false;
-        };
-        firing.left.clear();
-        firing.right.clear();
-        for slice in slices.rev() {
+        if self.firing.slots.is_empty() {
+            self.fetch();
+        }
+        let Firing { number, slices, group, slots, .. } = &mut self.firing;
+        let Some(slot) = slots.pop() else { return false };
+        group.slot = slot;
+        group.left.clear();
+        group.right.clear();
+        for slice in self.slices.iter().take(*slices).rev() {
             if let Some(chains) = slice.column.find(slot) {
-                let closed = slice.windows_before(firing.number);
-                self.left.gather(chains.left, closed, &mut firing.left);
-                self.right.gather(chains.right, closed, &mut firing.right);
+                let closed = slice.windows_before(*number);
+                self.left.gather(chains.left, closed, &mut group.left);
+                self.right.gather(chains.right, closed, &mut group.right);
             }
         }
-        firing.slot = slot;
-        firing.next = slot.index() + 1;
-        firing.rest = (firing.left.len(), firing.right.len());
+        group.rest = (group.left.len(), group.right.len());
         true
+    }
+
+    /// Finds the next keys in the window being fired, and fetches their records.
+    fn fetch(&mut self) {
+        let Firing { slices, next, slots, left_chains, right_chains, .. } = &mut self.firing;
+        let slices = self.slices.iter().take(*slices);
+        while slots.len() < FETCHED
+            && let Some(slot) = slices.clone().filter_map(|slice| slice.column.first_from(*next)).min()
+        {
+            for chains in slices.clone().filter_map(|slice| slice.column.find(slot)) {
+                left_chains.extend(chains.left.somewhere());
+                right_chains.extend(chains.right.somewhere());
+            }
+            *next = slot.index() + 1;
+            slots.push(slot);
+        }
+        slots.reverse();
+        self.left.fetch(left_chains);
+        self.right.fetch(right_chains);
     }
 
     /// Emits what is left of the pairs of the key at hand.
@@ -293,7 +328,7 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
     where
         F: FnMut(&L, &R) -> O,
     {
-        let Firing { window, left: lefts, right: rights, rest, slot, .. } = &mut self.firing;
+        let Firing { window, group: Group { slot, left: lefts, right: rights, rest }, .. } = &mut self.firing;
         let time = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
         let key = self.keys.key(*slot);
         while let Some(left) = lefts[..rest.0].last() {
@@ -319,7 +354,7 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
         F: FnMut(&L, &R) -> O,
     {
         loop {
-            if self.firing.rest.0 > 0 && self.emit_pairs(out) == Step::More {
+            if self.firing.group.rest.0 > 0 && self.emit_pairs(out) == Step::More {
                 return Step::More;
             }
             if !self.gather_next() {

@@ -47,6 +47,13 @@ impl Link {
         Self(NonZeroU32::MIN.saturating_add(chunk * CHUNK_LENGTH as u32 + offset as u32))
     }
 
+    /// Itself unless it is nowhere.
+    #[inline(always)]
+    pub(super) fn somewhere(self) -> Option<Self> {
+        (self != Self::NOWHERE).then_some(self)
+    }
+
+    #[inline(always)]
     fn index(self) -> usize {
         self.0.get() as usize - 1
     }
@@ -104,6 +111,23 @@ impl<T> Side<T> {
             }
             link = node.before;
         }
+    }
+
+    /// Has the records of these chains in cache, all chains at a time: each one alone would have to wait for every record
+    /// before it knows where the next one lies.
+    #[inline]
+    pub(super) fn fetch(&self, chains: &mut Vec<Link>) {
+        let mut left = chains.len();
+        while left > 0 {
+            let mut kept = 0;
+            for at in 0..left {
+                let before = self.chunks.at(chains[at].index()).before;
+                chains[kept] = before;
+                kept += usize::from(before != Link::NOWHERE);
+            }
+            left = kept;
+        }
+        chains.clear();
     }
 
     /// Drops the records of a slice.
