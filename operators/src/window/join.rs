@@ -28,6 +28,7 @@ mod side;
 /// it does not lie in the same slice as the record before. A closing window: one pass over the keys used in each of its
 /// slices, each chain followed once, then a call of the function for each pair. Memory: each record once, with eight
 /// bytes besides, until its last window has closed, and eight bytes for each key and open slice; keys are kept for good.
+/// It grows as that of [`WindowFold`](crate::WindowFold) does.
 ///
 /// ```
 /// use nacreous_operators::{Either, KeyLimits, Keyed, Operator, Record, Sliding, Step, WindowJoin, Windowed};
@@ -195,7 +196,7 @@ impl Firing {
     }
 }
 
-/// No input is so many windows ahead of another, if it is a number of windows.
+/// A number of windows by which an input is ahead. None is ahead by more than fit.
 fn saturated(windows: u64) -> u32 {
     u32::try_from(windows).unwrap_or(u32::MAX)
 }
@@ -452,6 +453,7 @@ where
         let keys = self.keys.prepare(records);
         let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
         let columns = self.columns.prepare(needed, self.keys.reach(), &mut self.slices);
+        // All are asked, so that none is late for want of another.
         let sides = self.left.prepare(records).and(self.right.prepare(records));
         keys.and(columns).and(sides)
     }

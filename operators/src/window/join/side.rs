@@ -34,6 +34,9 @@ pub(super) struct Run(Option<u32>);
 /// Records in a chunk. Each slice has one that is not full.
 const CHUNK_LENGTH: usize = 512;
 
+/// With more, those fetched first would have left the cache before they are needed.
+const FETCHED_OF_EACH: usize = 8;
+
 /// No chunk holds the last of the places that can be told apart: it means nowhere.
 #[expect(clippy::cast_possible_truncation, reason = "the chunks that 32 bits can number")]
 const CHUNKS_MAX: u32 = ((u32::MAX as usize - 1) / CHUNK_LENGTH) as u32;
@@ -113,19 +116,19 @@ impl<T> Side<T> {
         }
     }
 
-    /// Has the records of these chains in cache, all chains at a time: each one alone would have to wait for every record
-    /// before it knows where the next one lies.
+    /// Has the last few records of these chains in cache, from all chains at a time: each one alone would have to wait for
+    /// every record before it knows where the next one lies.
     #[inline]
     pub(super) fn fetch(&self, chains: &mut Vec<Link>) {
-        let mut left = chains.len();
-        while left > 0 {
+        for _ in 0..FETCHED_OF_EACH {
             let mut kept = 0;
-            for at in 0..left {
+            for at in 0..chains.len() {
                 let before = self.chunks.at(chains[at].index()).before;
+                // No branch: half of the guesses would be wrong.
                 chains[kept] = before;
                 kept += usize::from(before != Link::NOWHERE);
             }
-            left = kept;
+            chains.truncate(kept);
         }
         chains.clear();
     }
@@ -170,6 +173,12 @@ impl<T> Side<T> {
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
         self.chunks.iter().count()
+    }
+
+    /// The number of chunks there is memory for.
+    #[cfg(test)]
+    pub(super) fn memory(&self) -> usize {
+        self.chunks.len()
     }
 
     /// The number of chunks that have been used.
