@@ -1,8 +1,12 @@
 //! Memory for values that come and go one by one, and whose number is not known.
 
+mod chunks;
+
+pub(crate) use chunks::Chunks;
+
 use std::num::NonZeroU32;
 
-use crate::{Block, Prepared, Supplies, state::touched, supply::Stock};
+use crate::{Prepared, Supplies};
 
 /// Where a value lies in its pool. (Counted from one, so that an optional place is no larger.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,50 +18,12 @@ pub(crate) struct Place(NonZeroU32);
 /// allocator.
 #[derive(Debug)]
 pub(crate) struct Pool<T> {
-    /// All of one length; the last ones may be empty, or half so. A pool grows without moving what is in it.
-    chunks: Vec<Vec<Cell<T>>>,
+    cells: Chunks<Cell<T>, CHUNK_LENGTH>,
     free: Option<Place>,
-    /// How many cells are free, those never used included.
-    room: usize,
     /// How many cells have been used.
     used: usize,
-    stock: Stock<PoolBlock<T>, PoolWant>,
-    /// How many chunks have been asked for that are not here yet.
-    awaited: usize,
-    /// Whether a longer list has been asked for that is not here yet.
-    list_awaited: bool,
-}
-
-/// Memory that a pool grows into.
-pub(crate) enum PoolBlock<T> {
-    /// A further chunk.
-    Chunk(Vec<Cell<T>>),
-    /// A longer list of chunks, empty.
-    List(Vec<Vec<Cell<T>>>),
-}
-
-/// Memory that a pool asks for.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum PoolWant {
-    Chunk,
-    List(usize),
-}
-
-impl<T> PoolBlock<T> {
-    fn make(want: PoolWant) -> Self {
-        match want {
-            PoolWant::Chunk => Self::Chunk(touched(CHUNK_LENGTH)),
-            PoolWant::List(length) => Self::List(touched(length)),
-        }
-    }
-}
-
-impl<T: Send + 'static> Block for PoolBlock<T> {
-    type Want = PoolWant;
-
-    fn make(want: PoolWant) -> Self {
-        Self::make(want)
-    }
+    /// How many of them are free.
+    freed: usize,
 }
 
 #[derive(Debug)]
@@ -70,15 +36,9 @@ pub(crate) enum Cell<T> {
 /// Cells in a chunk.
 const CHUNK_LENGTH: usize = 1_024;
 
-/// Chunks that there is room for in the list of a new pool.
-const INITIAL_CHUNKS: usize = 64;
-
 impl<T> Pool<T> {
     pub(crate) fn new() -> Self {
-        let mut chunks = Vec::with_capacity(INITIAL_CHUNKS);
-        chunks.push(touched(CHUNK_LENGTH));
-        let stock = Stock::on_the_spot(PoolBlock::make);
-        Self { chunks, free: None, room: CHUNK_LENGTH, used: 0, stock, awaited: 0, list_awaited: false }
+        Self { cells: Chunks::new(), free: None, used: 0, freed: 0 }
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
@@ -86,20 +46,14 @@ impl<T> Pool<T> {
     where
         T: Send + 'static,
     {
-        self.stock.connect(supplies);
+        self.cells.connect(supplies);
     }
 
     /// As [`Operator::prepare`](crate::Operator::prepare), for so many values.
     pub(crate) fn prepare(&mut self, values: usize) -> Prepared {
-        self.take_in();
+        let chunks = |values: usize| (self.used + values.saturating_sub(self.freed)).div_ceil(CHUNK_LENGTH);
         // A chunk more than needed now, so that it is here when it is.
-        while self.room + self.awaited * CHUNK_LENGTH < values + CHUNK_LENGTH / 2 {
-            if !self.ask_for_chunk() {
-                break;
-            }
-            self.take_in();
-        }
-        if self.room < values { Prepared::Waiting } else { Prepared::Ready }
+        self.cells.prepare(chunks(values), chunks(values + CHUNK_LENGTH / 2))
     }
 
     /// Puts a value where there is room; allocates a thousand cells if there is none.
@@ -113,7 +67,7 @@ impl<T> Pool<T> {
         let Cell::Free(next) = *cell else { unreachable!("a place on the free list is taken") };
         *cell = Cell::Taken(value);
         self.free = next;
-        self.room -= 1;
+        self.freed -= 1;
         place
     }
 
@@ -121,7 +75,7 @@ impl<T> Pool<T> {
     #[inline]
     pub(crate) fn remove(&mut self, place: Place) -> T {
         let free = Cell::Free(self.free.replace(place));
-        self.room += 1;
+        self.freed += 1;
         match std::mem::replace(self.cell(place), free) {
             Cell::Taken(value) => value,
             Cell::Free(_) => unreachable!("a place is emptied twice"),
@@ -130,8 +84,7 @@ impl<T> Pool<T> {
 
     #[inline]
     pub(crate) fn get(&self, place: Place) -> &T {
-        let (chunk, cell) = position(place);
-        match &self.chunks[chunk][cell] {
+        match self.cells.at(index(place)) {
             Cell::Taken(value) => value,
             Cell::Free(_) => unreachable!("a place is used after it was emptied"),
         }
@@ -147,81 +100,37 @@ impl<T> Pool<T> {
 
     #[inline]
     fn cell(&mut self, place: Place) -> &mut Cell<T> {
-        let (chunk, cell) = position(place);
-        &mut self.chunks[chunk][cell]
+        self.cells.at_mut(index(place))
     }
 
     /// Puts a value into a cell that has never been used.
     fn append(&mut self, value: T) -> Place {
-        if self.used == self.chunks.len() * CHUNK_LENGTH {
-            self.make_room();
+        if self.used == self.cells.len() * CHUNK_LENGTH {
+            self.cells.grow();
         }
-        self.chunks[self.used / CHUNK_LENGTH].push(Cell::Taken(value));
+        self.cells.chunk(self.used / CHUNK_LENGTH).push(Cell::Taken(value));
         self.used += 1;
-        self.room -= 1;
         let nth = u32::try_from(self.used).ok();
         Place(nth.and_then(NonZeroU32::new).expect("fewer than 2^32 values at once"))
-    }
-
-    /// Asks for a chunk, or for what it takes to have one more; false if that cannot be asked now.
-    fn ask_for_chunk(&mut self) -> bool {
-        if self.chunks.len() + self.awaited == self.chunks.capacity() {
-            let asked = !self.list_awaited && self.stock.ask(PoolWant::List(self.chunks.capacity() * 2));
-            self.list_awaited |= asked;
-            return asked;
-        }
-        let asked = self.stock.ask(PoolWant::Chunk);
-        self.awaited += usize::from(asked);
-        asked
-    }
-
-    fn take_in(&mut self) {
-        while let Some(block) = self.stock.take() {
-            match block {
-                PoolBlock::Chunk(chunk) => {
-                    self.awaited -= 1;
-                    self.room += CHUNK_LENGTH;
-                    self.chunks.push(chunk);
-                }
-                PoolBlock::List(mut longer) => {
-                    self.list_awaited = false;
-                    longer.append(&mut self.chunks);
-                    let shorter = std::mem::replace(&mut self.chunks, longer);
-                    self.stock.give_back(PoolBlock::List(shorter));
-                }
-            }
-        }
-    }
-
-    /// Makes room on the spot, which is a stall: only where nobody prepared for it.
-    #[cold]
-    #[inline(never)]
-    fn make_room(&mut self) {
-        self.take_in();
-        if self.used == self.chunks.len() * CHUNK_LENGTH {
-            self.chunks.push(touched(CHUNK_LENGTH));
-            self.room += CHUNK_LENGTH;
-        }
     }
 
     /// The number of values in it.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.chunks.iter().flatten().filter(|cell| matches!(cell, Cell::Taken(_))).count()
+        self.cells.iter().filter(|cell| matches!(cell, Cell::Taken(_))).count()
     }
 
     /// The number of cells there have ever been.
     #[cfg(test)]
     pub(crate) fn cells(&self) -> usize {
-        self.chunks.iter().map(Vec::len).sum()
+        self.cells.iter().count()
     }
 }
 
-/// The chunk a place lies in, and where in it.
+/// Which cell it is, from the first of the first chunk on.
 #[inline]
-fn position(place: Place) -> (usize, usize) {
-    let index = place.0.get() as usize - 1;
-    (index / CHUNK_LENGTH, index % CHUNK_LENGTH)
+fn index(place: Place) -> usize {
+    place.0.get() as usize - 1
 }
 
 #[cfg(test)]
@@ -239,9 +148,9 @@ mod tests {
             while count < most {
                 let more = random.usize(1..600);
                 while pool.prepare(more) == Prepared::Waiting {}
-                let (chunks, list) = (pool.chunks.len(), pool.chunks.capacity());
+                let (chunks, list) = (pool.cells.len(), pool.cells.list_capacity());
                 (0..more).for_each(|n| _ = pool.insert(n));
-                assert_eq!((pool.chunks.len(), pool.chunks.capacity()), (chunks, list));
+                assert_eq!((pool.cells.len(), pool.cells.list_capacity()), (chunks, list));
                 count += more;
             }
             assert_eq!(pool.len(), count);
@@ -284,7 +193,7 @@ mod tests {
         assert_eq!(pool.len(), oracle.len());
         assert_eq!(pool.cells(), most, "no more cells than there were values at once");
         let enough = (most + 1_500).div_ceil(CHUNK_LENGTH) + 1;
-        assert!(pool.chunks.len() <= enough, "{} chunks", pool.chunks.len());
+        assert!(pool.cells.len() <= enough, "{} chunks", pool.cells.len());
         assert_eq!(size_of::<Option<Place>>(), 4);
     }
 }

@@ -1,5 +1,7 @@
 //! Windows of event time and the operator that aggregates over them.
 
+mod column;
+mod columns;
 mod fold;
 mod join;
 mod sliding;

@@ -2,19 +2,18 @@ use std::{collections::VecDeque, hash::Hash, mem};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
-use self::{
+use self::crowd::Crowd;
+use super::{
+    Sliding, TimeWindow, WindowResult, Windowed,
     column::Column,
     columns::{Columns, InUse},
-    crowd::Crowd,
+    sliding::SliceNumber,
 };
-use super::{Sliding, TimeWindow, WindowResult, Windowed, sliding::SliceNumber};
 use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
     key::SlotNumber,
 };
 
-mod column;
-mod columns;
 mod crowd;
 
 /// With more keys than this, looking one up takes the processor to memory, and records are looked up together.
@@ -69,6 +68,26 @@ struct Slice<A> {
     /// The numbers of the first and the last window in which its records count.
     windows: (i64, i64),
     column: Column<A>,
+}
+
+/// The columns of an operator, in use.
+struct Used<'a, A> {
+    slices: &'a mut VecDeque<Slice<A>>,
+    apart: [&'a mut Column<A>; 2],
+}
+
+impl<A> InUse<A> for Used<'_, A> {
+    fn slices(&self) -> usize {
+        self.slices.len()
+    }
+
+    fn columns<'a>(&'a mut self) -> impl Iterator<Item = &'a mut Column<A>>
+    where
+        A: 'a,
+    {
+        let apart = self.apart.iter_mut().map(|column| &mut **column);
+        apart.chain(self.slices.iter_mut().map(|slice| &mut slice.column))
+    }
 }
 
 /// What the hot path needs of a slice, so that records near each other in time skip the search for it.
@@ -288,7 +307,7 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
         let Firing { window, column, next } = &mut self.firing;
         loop {
-            if !out.has_room() && column.has_from(*next) {
+            if !out.has_room() && column.first_from(*next).is_some() {
                 return Step::More;
             }
             let Some((slot, acc)) = column.take_from(*next) else { break };
@@ -384,7 +403,7 @@ where
         let keys = self.keys.prepare(records);
         let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
         let Self { slices, recent, firing, .. } = self;
-        let in_use = InUse { slices, recent: &mut recent.column, firing: &mut firing.column };
+        let in_use = Used { slices, apart: [&mut recent.column, &mut firing.column] };
         let columns = self.columns.prepare(needed, self.keys.reach(), in_use);
         if keys == Prepared::Ready { columns } else { keys }
     }

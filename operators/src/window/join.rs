@@ -1,23 +1,34 @@
-use std::{collections::VecDeque, hash::Hash, ops::Range};
+use std::{collections::VecDeque, hash::Hash};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
-use super::{Sliding, TimeWindow, WindowResult, Windowed, sliding::SliceNumber};
+use self::side::{Link, Run, Side};
+use super::{
+    Sliding, TimeWindow, WindowResult, Windowed,
+    column::Column,
+    columns::{Columns, InUse},
+    sliding::SliceNumber,
+};
 use crate::{
     Either, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
     key::SlotNumber,
-    pool::{Place, Pool},
 };
+
+mod side;
 
 /// Joins each left record of a window with each right one of the same key and window.
 ///
 /// A record counts in each of its windows that the watermark, as it stood before the record, has not closed. If that
 /// leaves none it is late and goes out whole as [`Windowed::Late`]. When a window closes, its pairs go out in order of
-/// their keys' first appearance, then as their left records came, then as their right ones did.
+/// their keys' first appearance, then of their left records, then of their right ones: slice by slice, and as they came
+/// within each. (Tumbling windows are one slice each.)
 ///
 /// # Cost
-/// A record: one key look-up and a search among the open slices. A closing window: its records are sorted, then a call
-/// of the function for each pair. Memory: each record once, until its last window has closed; keys are kept for good.
+/// A record: one key look-up and a place at the end of its key's chain in its slice; a search among the open slices where
+/// it does not lie in the same slice as the record before. A closing window: one pass over the keys used in each of its
+/// slices, each chain followed once, then a call of the function for each pair. Memory: each record once, with eight
+/// bytes besides, until its last window has closed, and eight bytes for each key and open slice; keys are kept for good.
+/// It grows as that of [`WindowFold`](crate::WindowFold) does.
 ///
 /// ```
 /// use nacreous_operators::{Either, KeyLimits, Keyed, Operator, Record, Sliding, Step, WindowJoin, Windowed};
@@ -45,91 +56,122 @@ pub struct WindowJoin<K, L, R, F> {
     right: Side<R>,
     /// The slices that have records and lie in an open window, in order of time.
     slices: VecDeque<Slice>,
-    /// Records so far.
-    arrivals: u64,
+    /// The slice that the last record went to.
+    recent: Recent,
+    /// Columns that are not in use.
+    columns: Columns<Chains>,
     /// The number of the first window that has not fired: all windows before it are closed.
     open_from: i64,
-    /// The number of the first window that is open for the records to come. Behind a merge, this may be later.
-    judge_from: i64,
+    /// What the records that come are judged by, and the first window that it leaves open.
+    own: (Watermark, i64),
     firing: Firing,
     tally: Tally,
 }
 
-/// The records of one of the two streams.
-struct Side<T>(Pool<Held<T>>);
-
-struct Held<T> {
-    value: T,
-    slot: SlotNumber,
-    arrival: u64,
-    /// The number of the first window it counts in.
-    open_from: i64,
-    /// The next of its slice and side.
-    next: Option<Place>,
+/// The records of a key in a slice: the last of each side, from which the others are found.
+#[derive(Clone, Copy)]
+struct Chains {
+    left: Link,
+    right: Link,
 }
-
-/// The records of a slice and side, as they came: the first and the last.
-#[derive(Clone, Copy, Default)]
-struct List(Option<(Place, Place)>);
 
 struct Slice {
     number: SliceNumber,
     /// The numbers of the first and last window over it.
     windows: (i64, i64),
-    left: List,
-    right: List,
+    column: Column<Chains>,
+    left: Run,
+    right: Run,
 }
 
-/// A record of the window being fired. They are ordered by key, then by arrival.
-#[derive(Clone, Copy)]
-struct Member {
-    slot: SlotNumber,
-    arrival: u64,
-    place: Place,
+/// What the hot path needs of a slice, so that records near each other in time skip the search for it.
+struct Recent {
+    start: i64,
+    /// In nanoseconds; zero if there is no recent slice.
+    length: u64,
+    index: usize,
+    /// How many of the slice's windows are closed already to its records.
+    missed: u64,
+    /// How many of those have not fired.
+    unfired: u32,
 }
 
 /// The window being emitted, which may take several calls if the output is narrow.
 struct Firing {
+    number: i64,
     window: TimeWindow,
-    left: Vec<Member>,
-    right: Vec<Member>,
-    /// The position among the left ones, and among the right ones, of the pair to go on with.
-    next: (usize, usize),
-    /// The key whose pairs these are, and where its right records lie.
-    group: (Option<SlotNumber>, Range<usize>),
+    /// How many slices it has: the first ones.
+    slices: usize,
+    /// The slot number from which to go on.
+    next: usize,
+    group: Group,
+    /// The keys to come after this one, the last first.
+    slots: Vec<SlotNumber>,
+    /// Where their chains end that have not been fetched.
+    left_chains: Vec<Link>,
+    right_chains: Vec<Link>,
 }
 
-/// Records of a window that there is room for from the beginning.
-const INITIAL_MEMBERS: usize = 1_024;
+/// The records of one key in a window.
+struct Group {
+    slot: SlotNumber,
+    /// The last first.
+    left: Vec<Link>,
+    right: Vec<Link>,
+    /// How many left ones have pairs still to come, and with how many right ones the first of them has.
+    rest: (usize, usize),
+}
 
-impl<T> Side<T> {
-    #[inline]
-    fn append(&mut self, list: &mut List, held: Held<T>) {
-        let place = self.0.insert(held);
-        let first = list.0.map_or(place, |(first, last)| {
-            self.0.get_mut(last).next = Some(place);
-            first
-        });
-        list.0 = Some((first, place));
+/// Keys whose records are fetched at a time: so many that memory is kept busy, so few that they stay in cache.
+const FETCHED: usize = 64;
+
+/// Records of a key in a window that there is room for from the beginning.
+const INITIAL_MEMBERS: usize = 64;
+
+impl Chains {
+    const EMPTY: Self = Self { left: Link::NOWHERE, right: Link::NOWHERE };
+
+    /// Those of a key that has none yet in the slice, or is not among those expected.
+    #[inline(never)]
+    fn elsewhere(column: &mut Column<Self>, slot: SlotNumber) -> &mut Self {
+        column.reach_beyond(slot.index());
+        if column.get(slot).is_none() {
+            column.begin(slot, Self::EMPTY);
+        }
+        column.get(slot).expect("they have just been begun")
+    }
+}
+
+impl Slice {
+    fn new(number: SliceNumber, windows: (i64, i64), column: Column<Chains>) -> Self {
+        Self { number, windows, column, left: Run::default(), right: Run::default() }
     }
 
-    /// Adds those of a slice that count in the window with this number.
-    fn gather(&self, list: List, number: i64, members: &mut Vec<Member>) {
-        let mut next = list.0.map(|(first, _)| first);
-        while let Some(place) = next {
-            let held = self.0.get(place);
-            if held.open_from <= number {
-                members.push(Member { slot: held.slot, arrival: held.arrival, place });
-            }
-            next = held.next;
-        }
+    /// How many of its windows come before the one with this number.
+    fn windows_before(&self, number: i64) -> u32 {
+        saturated(number.abs_diff(self.windows.0))
+    }
+}
+
+impl Recent {
+    const NONE: Self = Self { start: 0, length: 0, index: 0, missed: 0, unfired: 0 };
+
+    #[inline(always)]
+    fn contains(&self, time: Timestamp) -> bool {
+        time.as_nanos().wrapping_sub(self.start).cast_unsigned() < self.length
+    }
+}
+
+impl InUse<Chains> for &mut VecDeque<Slice> {
+    fn slices(&self) -> usize {
+        self.len()
     }
 
-    fn release(&mut self, list: List) {
-        let mut next = list.0.map(|(first, _)| first);
-        while let Some(place) = next {
-            next = self.0.remove(place).next;
-        }
+    fn columns<'a>(&'a mut self) -> impl Iterator<Item = &'a mut Column<Chains>>
+    where
+        Chains: 'a,
+    {
+        self.iter_mut().map(|slice| &mut slice.column)
     }
 }
 
@@ -137,43 +179,26 @@ impl Firing {
     fn new() -> Self {
         let zero = Timestamp::from_nanos(0);
         Self {
+            number: 0,
             window: TimeWindow { start: zero, end: zero },
-            left: Vec::with_capacity(INITIAL_MEMBERS),
-            right: Vec::with_capacity(INITIAL_MEMBERS),
-            next: (0, 0),
-            group: (None, 0..0),
+            slices: 0,
+            next: 0,
+            group: Group {
+                slot: SlotNumber::new(0),
+                left: Vec::with_capacity(INITIAL_MEMBERS),
+                right: Vec::with_capacity(INITIAL_MEMBERS),
+                rest: (0, 0),
+            },
+            slots: Vec::with_capacity(FETCHED),
+            left_chains: Vec::with_capacity(FETCHED),
+            right_chains: Vec::with_capacity(FETCHED),
         }
     }
+}
 
-    fn clear(&mut self) {
-        self.left.clear();
-        self.right.clear();
-        self.next = (0, 0);
-        self.group = (None, 0..0);
-    }
-
-    /// The next pair. It stays the next until the right position is moved on.
-    #[inline]
-    fn pair(&mut self) -> Option<(Member, Member)> {
-        loop {
-            let left = *self.left.get(self.next.0)?;
-            if self.group.0 != Some(left.slot) {
-                self.turn_to(left.slot);
-            }
-            if self.next.1 < self.group.1.end {
-                return Some((left, self.right[self.next.1]));
-            }
-            self.next = (self.next.0 + 1, self.group.1.start);
-        }
-    }
-
-    fn turn_to(&mut self, slot: SlotNumber) {
-        let passed = self.group.1.end;
-        let start = passed + self.right[passed..].partition_point(|member| member.slot < slot);
-        let end = start + self.right[start..].partition_point(|member| member.slot == slot);
-        self.group = (Some(slot), start..end);
-        self.next.1 = start;
-    }
+/// A number of windows by which an input is ahead. None is ahead by more than fit.
+fn saturated(windows: u64) -> u32 {
+    u32::try_from(windows).unwrap_or(u32::MAX)
 }
 
 impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
@@ -191,36 +216,62 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
             join,
             limits,
             keys: KeyedState::new(limits),
-            left: Side(Pool::new()),
-            right: Side(Pool::new()),
+            left: Side::new(),
+            right: Side::new(),
             slices: VecDeque::with_capacity(64),
-            arrivals: 0,
+            recent: Recent::NONE,
+            columns: Columns::new(limits.base_length()),
             open_from: i64::MIN,
-            judge_from: i64::MIN,
+            own: (Watermark::MIN, i64::MIN),
             firing: Firing::new(),
             tally: Tally::default(),
         }
     }
 
-    /// The index of the slice with this number, which is added if it is new.
-    fn slice(&mut self, number: SliceNumber, windows: (i64, i64)) -> usize {
-        self.slices.binary_search_by_key(&number, |slice| slice.number).unwrap_or_else(|index| {
-            let slice = Slice { number, windows, left: List::default(), right: List::default() };
-            self.slices.insert(index, slice);
+    /// Makes the slice of `time` the recent one; the number of windows missed if they are all closed.
+    #[inline(never)]
+    fn turn_to(&mut self, time: Timestamp) -> Result<(), u64> {
+        let number = self.windows.slice_at(time);
+        let (first, last) = self.windows.windows_over(number);
+        let (_, own_open) = self.own;
+        let judged_from = own_open.max(self.open_from);
+        let closed = judged_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
+        let missed = closed.unsigned_abs();
+        if last < judged_from {
+            return Err(missed);
+        }
+        // Windows that have fired need not be told from those that its records do not count in.
+        let unfired = if own_open <= self.open_from { 0 } else { saturated(missed) };
+        let index = self.slices.binary_search_by_key(&number, |slice| slice.number).unwrap_or_else(|index| {
+            let column = self.columns.take(self.slices.len(), self.keys.reach());
+            self.slices.insert(index, Slice::new(number, (first, last), column));
             index
-        })
+        });
+        let (start, length) = self.windows.extent(number);
+        self.recent = Recent { start, length, index, missed, unfired };
+        Ok(())
     }
 
-    /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
-    fn assemble(&mut self, number: i64) {
-        let Firing { window, left, right, .. } = &mut self.firing;
-        *window = self.windows.window(number);
-        for slice in self.slices.iter().take_while(|slice| slice.windows.0 <= number) {
-            self.left.gather(slice.left, number, left);
-            self.right.gather(slice.right, number, right);
-        }
-        left.sort_unstable_by_key(|member| (member.slot, member.arrival));
-        right.sort_unstable_by_key(|member| (member.slot, member.arrival));
+    #[cold]
+    #[inline(never)]
+    fn emit_late<O>(
+        &mut self,
+        record: Record<Keyed<K, Either<L, R>>>,
+        missed: u64,
+        out: &mut impl Emit<Windowed<K, Either<L, R>, O>>,
+    ) {
+        self.tally.late += 1;
+        self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
+        out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
+    }
+
+    /// Begins to fire the window with this number. Its slices are at the front, as it is the oldest open one.
+    fn begin_firing(&mut self, number: i64) {
+        let firing = &mut self.firing;
+        firing.number = number;
+        firing.window = self.windows.window(number);
+        firing.slices = self.slices.iter().take_while(|slice| slice.windows.0 <= number).count();
+        firing.next = 0;
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
@@ -228,7 +279,74 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
             self.left.release(slice.left);
             self.right.release(slice.right);
+            self.columns.put_back(slice.column);
         }
+    }
+
+    /// Gathers the records of the next key in the window being fired; false if there is none.
+    fn gather_next(&mut self) -> bool {
+        if self.firing.slots.is_empty() {
+            self.fetch();
+        }
+        let Firing { number, slices, group, slots, .. } = &mut self.firing;
+        let Some(slot) = slots.pop() else { return false };
+        group.slot = slot;
+        group.left.clear();
+        group.right.clear();
+        for slice in self.slices.iter().take(*slices).rev() {
+            if let Some(chains) = slice.column.find(slot) {
+                let closed = slice.windows_before(*number);
+                self.left.gather(chains.left, closed, &mut group.left);
+                self.right.gather(chains.right, closed, &mut group.right);
+            }
+        }
+        group.rest = (group.left.len(), group.right.len());
+        true
+    }
+
+    /// Finds the next keys in the window being fired, and fetches their records.
+    fn fetch(&mut self) {
+        let Firing { slices, next, slots, left_chains, right_chains, .. } = &mut self.firing;
+        let slices = self.slices.iter().take(*slices);
+        while slots.len() < FETCHED
+            && let Some(slot) = slices.clone().filter_map(|slice| slice.column.first_from(*next)).min()
+        {
+            for chains in slices.clone().filter_map(|slice| slice.column.find(slot)) {
+                left_chains.extend(chains.left.somewhere());
+                right_chains.extend(chains.right.somewhere());
+            }
+            *next = slot.index() + 1;
+            slots.push(slot);
+        }
+        slots.reverse();
+        self.left.fetch(left_chains);
+        self.right.fetch(right_chains);
+    }
+
+    /// Emits what is left of the pairs of the key at hand.
+    #[inline]
+    fn emit_pairs<O>(&mut self, out: &mut impl Emit<Windowed<K, Either<L, R>, O>>) -> Step
+    where
+        F: FnMut(&L, &R) -> O,
+    {
+        let Firing { window, group: Group { slot, left: lefts, right: rights, rest }, .. } = &mut self.firing;
+        let time = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
+        let key = self.keys.key(*slot);
+        while let Some(left) = lefts[..rest.0].last() {
+            let left = self.left.value(*left);
+            while let Some(right) = rights[..rest.1].last() {
+                if !out.has_room() {
+                    return Step::More;
+                }
+                rest.1 -= 1;
+                let value = (self.join)(left, self.right.value(*right));
+                self.tally.results += 1;
+                let result = WindowResult { window: *window, key: key.clone(), value };
+                out.emit(Record { time, value: Windowed::Result(result) });
+            }
+            *rest = (rest.0 - 1, rights.len());
+        }
+        Step::Done
     }
 
     /// Emits what is left of the window being fired.
@@ -236,21 +354,15 @@ impl<K: Hash + Eq + Clone, L, R, F> WindowJoin<K, L, R, F> {
     where
         F: FnMut(&L, &R) -> O,
     {
-        while let Some((left, right)) = self.firing.pair() {
-            if !out.has_room() {
+        loop {
+            if self.firing.group.rest.0 > 0 && self.emit_pairs(out) == Step::More {
                 return Step::More;
             }
-            self.firing.next.1 += 1;
-            let window = self.firing.window;
-            let value = (self.join)(&self.left.0.get(left.place).value, &self.right.0.get(right.place).value);
-            let key = self.keys.at(left.slot).0.clone();
-            self.tally.results += 1;
-            let last_instant = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
-            let result = WindowResult { window, key, value };
-            out.emit(Record { time: last_instant, value: Windowed::Result(result) });
+            if !self.gather_next() {
+                self.firing.slices = 0;
+                return Step::Done;
+            }
         }
-        self.firing.clear();
-        Step::Done
     }
 }
 
@@ -270,36 +382,36 @@ where
 {
     type Out = Windowed<K, Either<L, R>, O>;
 
-    #[inline]
+    #[inline(always)]
     fn on_record(&mut self, record: Record<Keyed<K, Either<L, R>>>, out: &mut impl Emit<Self::Out>) {
         let Record { time, value: Keyed { key, value } } = record;
-        let number = self.windows.slice_at(time);
-        let (first, last) = self.windows.windows_over(number);
-        let closed = self.judge_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
-        if last >= self.judge_from {
-            let Some((slot, ..)) = self.keys.entry(key, || ()) else { return };
-            let (arrival, open_from) = (self.arrivals, self.judge_from);
-            self.arrivals += 1;
-            self.tally.on_time += 1;
-            let index = self.slice(number, (first, last));
-            let slice = &mut self.slices[index];
-            match value {
-                Either::Left(value) => {
-                    self.left.append(&mut slice.left, Held { value, slot, arrival, open_from, next: None });
-                }
-                Either::Right(value) => {
-                    self.right.append(&mut slice.right, Held { value, slot, arrival, open_from, next: None });
-                }
-            }
-        } else {
-            self.tally.late += 1;
-            out.emit(Record { time, value: Windowed::Late(Keyed { key, value }) });
+        if !self.recent.contains(time)
+            && let Err(missed) = self.turn_to(time)
+        {
+            return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
-        self.tally.missed_windows = self.tally.missed_windows.saturating_add(closed.unsigned_abs());
+        let Some(slot) = self.keys.intern(key, || ()) else { return };
+        let Recent { index, missed, unfired, .. } = self.recent;
+        self.tally.on_time += 1;
+        self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
+        let slice = &mut self.slices[index];
+        let chains = match slice.column.in_base(slot) {
+            Some(chains) => chains,
+            None => Chains::elsewhere(&mut slice.column, slot),
+        };
+        match value {
+            Either::Left(value) => {
+                chains.left = self.left.push(&mut slice.left, value, chains.left, unfired);
+            }
+            Either::Right(value) => {
+                chains.right = self.right.push(&mut slice.right, value, chains.right, unfired);
+            }
+        }
     }
 
     /// Fires the windows that end at or before the watermark, oldest first.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
+        self.recent = Recent::NONE;
         let open_from = self.windows.first_open(watermark);
         loop {
             if self.fire(out) == Step::More {
@@ -312,27 +424,38 @@ where
             if number >= open_from {
                 break;
             }
-            self.assemble(number);
+            self.begin_firing(number);
             self.open_from = number + 1;
         }
         self.open_from = self.open_from.max(open_from);
-        self.judge_from = self.judge_from.max(self.open_from);
         Step::Done
     }
 
     fn judge_by(&mut self, watermark: Watermark) {
-        self.judge_from = self.windows.first_open(watermark).max(self.open_from);
+        let (before, open_before) = self.own;
+        if watermark != before {
+            let open = self.windows.first_open(watermark);
+            self.own = (watermark, open);
+            if open != open_before {
+                self.recent = Recent::NONE;
+            }
+        }
     }
 
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.keys.connect(supplies);
-        self.left.0.connect(supplies);
-        self.right.0.connect(supplies);
+        self.columns.connect(supplies);
+        self.left.connect(supplies);
+        self.right.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        let records_fit = self.left.0.prepare(records).and(self.right.0.prepare(records));
-        self.keys.prepare(records).and(records_fit)
+        let keys = self.keys.prepare(records);
+        let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
+        let columns = self.columns.prepare(needed, self.keys.reach(), &mut self.slices);
+        // All are asked, so that none is late for want of another.
+        let sides = self.left.prepare(records).and(self.right.prepare(records));
+        keys.and(columns).and(sides)
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -90,8 +90,7 @@ where
     /// windows closed by the watermark of its own stream is late.
     ///
     /// # Cost
-    /// Each record is stored once. The records of a window that closes are put in order of their keys before the first
-    /// pair leaves.
+    /// Each record is stored once, with others of its key. A window that closes is passed over key by key.
     #[track_caller]
     pub fn join<R, V, O, F>(
         self,

@@ -1,11 +1,15 @@
 //! The operator against the definition, for many interleavings of the same inputs.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 use super::*;
 use crate::{
     interleaving::{Input, judged, play, random_input},
     narrow::Narrow,
+    supply::tests::{Late, Never},
 };
 
 /// A record's name, key and side.
@@ -62,7 +66,7 @@ fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng
         Keyed { key, value }
     };
     let order = play(inputs, &mut join, &mut out, random, make);
-    assert_eq!((join.left.0.len(), join.right.0.len()), (0, 0), "nothing is kept");
+    assert_eq!((join.left.len(), join.right.len()), (0, 0), "nothing is kept");
 
     let tally = join.tally();
     let mut outcome = Outcome { on_time: tally.on_time, missed: tally.missed_windows, ..Outcome::default() };
@@ -82,7 +86,11 @@ fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng
         }
     }
     // Keys appear with the first record that is not late.
-    let arrived = |name: u32| order.iter().position(|item| item.0 == name);
+    let arrived = |name: u32| {
+        let (time, ..) = judged(inputs).into_iter().find(|(_, item, _)| item.0 == name).expect("it is known");
+        let slice = windows.slice_at(Timestamp::from_nanos(time));
+        (slice, order.iter().position(|item| item.0 == name))
+    };
     let mut on_time = order.iter().filter(|item| !outcome.late.contains(&item.0));
     let appeared = |key: u8| on_time.clone().position(|item| item.1 == key);
     assert!(
@@ -121,7 +129,7 @@ fn any_interleaving_gives_the_pairs_of_the_definition() {
 }
 
 #[test]
-fn cells_are_used_again_and_a_clone_is_empty() {
+fn chunks_are_used_again_and_a_clone_is_empty() {
     let windows = Sliding::new(Duration::from_nanos(20), Duration::from_nanos(5)).unwrap();
     let mut join = WindowJoin::new(KeyLimits::default(), windows, |left: &i64, right: &i64| left + right);
     let mut out = Vec::new();
@@ -134,10 +142,46 @@ fn cells_are_used_again_and_a_clone_is_empty() {
         assert_eq!(join.on_watermark(Watermark::at(Timestamp::from_nanos(time)), &mut out), Step::Done);
         out.clear();
     }
-    assert!(join.left.0.cells() < 50 && join.right.0.cells() < 50);
-    assert!(join.left.0.len() > 0);
+    assert!(join.left.chunks() <= 6 && join.right.chunks() <= 6, "one for each slice open, and a new one");
+    assert!(join.left.len() > 0);
     let clone = join.clone();
-    assert_eq!((clone.left.0.len(), clone.slices.len(), clone.tally()), (0, 0, Tally::default()));
+    assert_eq!((clone.left.len(), clone.slices.len(), clone.tally()), (0, 0, Tally::default()));
+}
+
+#[test]
+fn memory_is_there_for_whoever_heeds_it_and_many_records_of_a_key_find_each_other() {
+    for seed in 0..20 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let windows = Sliding::new(Duration::from_nanos(30), Duration::from_nanos(10)).unwrap();
+        let limits = KeyLimits { expected: 16, ..KeyLimits::default() };
+        let mut join = WindowJoin::new(limits, windows, |(): &(), (): &()| ());
+        let mut supplies = Late::new(seed);
+        match seed % 4 {
+            0 => join.connect(&mut Never),
+            _ => join.connect(&mut supplies),
+        }
+        let mut out = Vec::new();
+        let mut counts = BTreeMap::<_, [u64; 2]>::new();
+        for round in 0..100_i64 {
+            while join.prepare(100) == Prepared::Waiting && seed % 4 != 0 {}
+            let memory = (join.left.memory(), join.right.memory());
+            for _ in 0..100 {
+                // One key has far more of the records than any other.
+                let key = if random.u8(..) < 20 { 0 } else { random.i64(0..=round * 10) };
+                let time = round / 10 + random.i64(0..10);
+                let (side, value) =
+                    if random.bool() { (0, Either::Left(())) } else { (1, Either::Right(())) };
+                let value = Keyed { key, value };
+                join.on_record(Record { time: Timestamp::from_nanos(time), value }, &mut out);
+                let last = time.div_euclid(10);
+                (last - 2..=last).for_each(|window| counts.entry((window, key)).or_default()[side] += 1);
+            }
+            assert!(seed % 4 == 0 || (join.left.memory(), join.right.memory()) == memory, "made on the spot");
+        }
+        assert_eq!(join.on_watermark(Watermark::END, &mut out), Step::Done);
+        let pairs: u64 = counts.values().map(|[left, right]| left * right).sum();
+        assert_eq!((out.len() as u64, join.tally().results), (pairs, pairs), "seed {seed}");
+    }
 }
 
 #[test]

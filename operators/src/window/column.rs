@@ -94,6 +94,12 @@ impl<A> Column<A> {
         black_box(begun.count());
     }
 
+    /// The accumulator of any key, if it has one.
+    #[inline]
+    pub(super) fn find(&self, slot: SlotNumber) -> Option<&A> {
+        if slot.index() < self.reach() { self.cells.at_any(slot.index()).as_ref() } else { None }
+    }
+
     /// Begins the accumulator of a key that has none. There must be a cell for it.
     pub(super) fn begin(&mut self, slot: SlotNumber, acc: A) {
         let (segment, offset) = self.cells.place(slot.index());
@@ -126,13 +132,14 @@ impl<A> Column<A> {
         }
     }
 
-    /// Whether there is an accumulator not before `from`, in order of slot numbers.
-    pub(super) fn has_from(&self, from: usize) -> bool {
+    /// The first slot number not before `from` that has an accumulator.
+    pub(super) fn first_from(&self, from: usize) -> Option<SlotNumber> {
         let mut start = 0;
-        self.cells.segments().zip(&self.used).any(|(cells, used)| {
-            let found = used.first_from(from.saturating_sub(start)).is_some();
+        self.cells.segments().zip(&self.used).find_map(|(cells, used)| {
+            let found = used.first_from(from.saturating_sub(start));
+            let slot = found.map(|offset| slot_number(start + offset));
             start += cells.len();
-            found
+            slot
         })
     }
 
@@ -142,14 +149,16 @@ impl<A> Column<A> {
         for (cells, used) in self.cells.segments_mut().zip(&mut self.used) {
             if let Some(offset) = used.first_from(from.saturating_sub(start)) {
                 used.unset(offset);
-                let slot =
-                    u32::try_from(start + offset).expect("there is a cell only for what can be numbered");
-                return cells[offset].take().map(|acc| (SlotNumber::new(slot), acc));
+                return cells[offset].take().map(|acc| (slot_number(start + offset), acc));
             }
             start += cells.len();
         }
         None
     }
+}
+
+fn slot_number(cell: usize) -> SlotNumber {
+    SlotNumber::new(u32::try_from(cell).expect("there is a cell only for what can be numbered"))
 }
 
 /// A set of offsets into a segment, in order: a bit for each, and above it a bit for each word of those.

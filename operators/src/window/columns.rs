@@ -1,9 +1,6 @@
-use std::{cmp::Ordering, collections::VecDeque};
+use std::cmp::Ordering;
 
-use super::{
-    Slice,
-    column::{Column, Segment},
-};
+use super::column::{Column, Segment};
 use crate::{Block, Prepared, Supplies, supply::Stock};
 
 /// The columns that are not in use, and where further ones come from.
@@ -54,19 +51,14 @@ impl<A: Send + 'static> Block for ColumnBlock<A> {
 }
 
 /// The columns in use.
-pub(super) struct InUse<'a, A> {
-    pub(super) slices: &'a mut VecDeque<Slice<A>>,
-    pub(super) recent: &'a mut Column<A>,
-    pub(super) firing: &'a mut Column<A>,
-}
+pub(super) trait InUse<A> {
+    /// How many slices are open.
+    fn slices(&self) -> usize;
 
-impl<A> InUse<'_, A> {
-    fn columns(&mut self) -> impl Iterator<Item = &mut Column<A>> {
-        let apart = [&mut *self.recent, &mut *self.firing].into_iter();
-        apart
-            .chain(self.slices.iter_mut().map(|slice| &mut slice.column))
-            .filter(|column| !column.is_absent())
-    }
+    /// All of them; those that are absent may be among them.
+    fn columns<'a>(&'a mut self) -> impl Iterator<Item = &'a mut Column<A>>
+    where
+        A: 'a;
 }
 
 /// Spare columns kept while few slices are open: tumbling windows begin one at a time.
@@ -115,7 +107,7 @@ impl<A> Columns<A> {
     /// Asks for what is missing, and puts what has come to use: all columns should have cells for `reach` keys.
     ///
     /// It is [`Waiting`](Prepared::Waiting) if there is no spare column or a column does not reach as far as `needed`.
-    pub(super) fn prepare(&mut self, needed: usize, reach: usize, mut in_use: InUse<'_, A>) -> Prepared {
+    pub(super) fn prepare(&mut self, needed: usize, reach: usize, mut in_use: impl InUse<A>) -> Prepared {
         loop {
             self.take_in(&mut in_use);
             let lacking = self.lacking(reach, &mut in_use);
@@ -125,7 +117,7 @@ impl<A> Columns<A> {
             self.segments_awaited += segments;
 
             let spare = self.spare.len() + self.columns_awaited;
-            let scarce = (SPARE_MIN + in_use.slices.len() / 4).saturating_sub(spare);
+            let scarce = (SPARE_MIN + in_use.slices() / 4).saturating_sub(spare);
             let column = ColumnWant::Column { base: self.base, keys: reach };
             let columns = (0..scarce).take_while(|_| self.stock.ask(column)).count();
             self.columns_awaited += columns;
@@ -137,11 +129,12 @@ impl<A> Columns<A> {
     }
 
     /// How many columns do not reach so far: those that reach as far as the shortest, and could be doubled.
-    fn lacking(&mut self, reach: usize, in_use: &mut InUse<'_, A>) -> usize {
+    fn lacking(&mut self, reach: usize, in_use: &mut impl InUse<A>) -> usize {
         if self.reach_min >= reach {
             return 0;
         }
-        let reaches = in_use.columns().chain(&mut self.spare).map(|column| column.reach());
+        let columns = in_use.columns().filter(|column| !column.is_absent());
+        let reaches = columns.chain(&mut self.spare).map(|column| column.reach());
         let (shortest, lacking) =
             reaches.fold((reach, 0), |(shortest, lacking), reach| match reach.cmp(&shortest) {
                 Ordering::Less => (reach, 1),
@@ -152,7 +145,7 @@ impl<A> Columns<A> {
         if shortest < reach { lacking } else { 0 }
     }
 
-    fn take_in(&mut self, in_use: &mut InUse<'_, A>) {
+    fn take_in(&mut self, in_use: &mut impl InUse<A>) {
         while let Some(block) = self.stock.take() {
             match block {
                 ColumnBlock::Column(column) => {
@@ -182,17 +175,28 @@ mod tests {
     use super::*;
     use crate::supply::tests::Late;
 
+    struct NotAny;
+
+    impl InUse<u64> for NotAny {
+        fn slices(&self) -> usize {
+            0
+        }
+
+        fn columns<'a>(&'a mut self) -> impl Iterator<Item = &'a mut Column<u64>>
+        where
+            u64: 'a,
+        {
+            std::iter::empty()
+        }
+    }
+
     #[test]
     fn a_column_that_was_asked_for_when_there_were_fewer_keys_is_lengthened() {
         for seed in 0..50 {
             let mut columns = Columns::<u64>::new(16);
             columns.connect(&mut Late::new(seed));
             columns.spare.clear();
-            let mut prepare = |keys| {
-                let mut absent = [Column::absent(), Column::absent()];
-                let [recent, firing] = &mut absent;
-                columns.prepare(keys, keys, InUse { slices: &mut VecDeque::new(), recent, firing })
-            };
+            let mut prepare = |keys| columns.prepare(keys, keys, NotAny);
             _ = prepare(16);
             while prepare(64) == Prepared::Waiting {}
             assert!(columns.spare.iter().all(|column| column.reach() >= 64), "seed {seed}");
