@@ -245,7 +245,7 @@ impl WorkerMeter {
         usize::try_from(self.0.running.get()).ok()?.checked_sub(1).map(|task| (task, step))
     }
 
-    /// There is nothing to do since `now_ns`.
+    /// Nothing can be done since `now_ns`.
     pub(crate) fn idle(&self, now_ns: u64) {
         self.0.idle_since_ns.set(now_ns.max(1));
     }

@@ -55,7 +55,7 @@ impl JobReport {
 pub struct WorkerReport {
     /// The number that the operating system has for the core it was given, if it was given one.
     pub core: Option<usize>,
-    /// For how long none of its tasks had anything to do.
+    /// For how long none of its tasks could do anything, for want of input or of room.
     pub idle: Duration,
 }
 
