@@ -19,8 +19,10 @@ use nacreous_operators::{
 
 use self::carried::{Carried, Shared};
 use crate::{
+    downstream::Fork,
+    graph::Role,
     operator_name::{OperatorId, OperatorName},
-    plan::{FromPort, PortId, SinkMake, Then, Upstream},
+    plan::{Forked, FromPort, PortId, SinkMake, Then, Upstream},
     sink::{Collect, Collected, Discard, ForEach, Sink},
 };
 
@@ -74,6 +76,26 @@ impl<T: Send + 'static> Stream<T> {
     /// The stream that begins at a port.
     pub(crate) fn at_port(graph: &Shared, port: PortId, accountable: bool) -> Self {
         Self { carried: Carried::at_port(graph, port, accountable), records: PhantomData }
+    }
+}
+
+impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
+    /// The stream of what an operator makes out of its state: the job keeps no accounts of that.
+    fn of_results(mut carried: Carried<U>) -> Self {
+        carried.accountable = false;
+        Self { carried, records: PhantomData }
+    }
+
+    /// The two streams into which the last operator parts its values. What goes to the side has been accounted for.
+    #[expect(clippy::type_complexity, reason = "two streams; the rest need not be named by anyone")]
+    fn part(self, role: Role) -> (Stream<T::Main, Forked<U>>, Stream<T::Side>)
+    where
+        T: Fork<Main: Send + 'static, Side: Send + 'static>,
+    {
+        let graph = self.carried.graph.clone();
+        let accountable = self.carried.accountable && role == Role::Main;
+        let (carried, side) = self.carried.fork(role);
+        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, side, accountable))
     }
 }
 

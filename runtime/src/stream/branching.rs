@@ -1,6 +1,6 @@
 //! Streams that come together, part, and are copied.
 
-use std::{array, marker::PhantomData};
+use std::array;
 
 use nacreous_operators::{SplitBy, TryMap};
 
@@ -54,10 +54,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         F: FnMut(&T) -> bool + Clone + Send + 'static,
     {
-        let parted = self.then(SplitBy::new(predicate), OperatorName::here("split"));
-        let (graph, accountable) = (parted.carried.graph.clone(), parted.carried.accountable);
-        let (carried, others) = parted.carried.fork(Role::Main);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, others, accountable))
+        self.then(SplitBy::new(predicate), OperatorName::here("split")).part(Role::Main)
     }
 
     /// Turns each value into another, or refuses it: the stream of what came of it, and that of the reasons. Refused
@@ -84,10 +81,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         E: Send + 'static,
         F: FnMut(T) -> Result<O, E> + Clone + Send + 'static,
     {
-        let tried = self.then(TryMap::new(f), OperatorName::here("try_map"));
-        let graph = tried.carried.graph.clone();
-        let (carried, refused) = tried.carried.fork(Role::Side);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, refused, false))
+        self.then(TryMap::new(f), OperatorName::here("try_map")).part(Role::Side)
     }
 
     /// Makes several streams of one: each record is cloned for each.

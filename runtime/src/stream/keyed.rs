@@ -175,10 +175,7 @@ where
     {
         let operator = ProcessWith::new(self.limits, process);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
-        let processed = self.stateful(operator, OperatorName::here("process"));
-        let graph = processed.carried.graph.clone();
-        let (carried, side) = processed.carried.fork(Role::Side);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, side, false))
+        self.stateful(operator, OperatorName::here("process")).part(Role::Side)
     }
 
     /// Joins each record with each of the other stream that has the same key and lies within an interval of time around
@@ -230,11 +227,7 @@ where
         let name = OperatorName::here("join");
         let operator = IntervalJoin::new(self.limits, interval, f);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
-        let mut carried = together(self.carried, other.carried, name).then(operator, name);
-        carried.accountable = false;
-        let graph = carried.graph.clone();
-        let (carried, late) = carried.fork(Role::Side);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+        Stream::of_results(together(self.carried, other.carried, name).then(operator, name)).part(Role::Side)
     }
 
     /// The stream of what an operator with state makes of this one, on the workers that share the keys.
@@ -242,9 +235,7 @@ where
     where
         O: Operator<Keyed<K, T>, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let mut carried = self.carried.exchange().then(operator, name);
-        carried.accountable = false;
-        Stream { carried, records: PhantomData }
+        Stream::of_results(self.carried.exchange().then(operator, name))
     }
 
     /// The records with their keys, as a stream that is not grouped: to be grouped by another key, say. They stay where

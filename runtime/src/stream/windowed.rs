@@ -76,11 +76,7 @@ where
     {
         let name = OperatorName::here("aggregate");
         let operator = WindowFold::new(self.windows, aggregate).with_limits(self.limits);
-        let mut carried = self.carried.exchange().then(operator, name);
-        carried.accountable = false;
-        let graph = carried.graph.clone();
-        let (carried, late) = carried.fork(Role::Side);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+        Stream::of_results(self.carried.exchange().then(operator, name)).part(Role::Side)
     }
 
     /// Joins each record of a window with each of the other stream that has the same key and lies in the same window:
@@ -108,10 +104,6 @@ where
     {
         let name = OperatorName::here("join");
         let operator = WindowJoin::new(self.limits, self.windows, f);
-        let mut carried = together(self.carried, other.carried, name).then(operator, name);
-        carried.accountable = false;
-        let graph = carried.graph.clone();
-        let (carried, late) = carried.fork(Role::Side);
-        (Stream { carried, records: PhantomData }, Stream::at_port(&graph, late, false))
+        Stream::of_results(together(self.carried, other.carried, name).then(operator, name)).part(Role::Side)
     }
 }
