@@ -44,5 +44,5 @@ pub use order::OrderBy;
 pub use processing::{Context, Forked, Process, ProcessWith};
 pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
-pub use supply::{Block, OnTheSpot, Supplies, Supply};
+pub use supply::{Block, Supplies, Supply};
 pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowResult, Windowed};

@@ -35,39 +35,5 @@ pub trait Supplies {
     fn supply<B: Block>(&mut self) -> Box<dyn Supply<B>>;
 }
 
-/// Makes each block when it is taken, on the spot: for operators that nobody has connected to anything else.
-#[derive(Debug)]
-pub struct OnTheSpot<B: Block>(Option<B::Want>);
-
-impl<B: Block> OnTheSpot<B> {
-    /// A supply nobody has asked anything of.
-    pub fn new() -> Self {
-        Self(None)
-    }
-}
-
-impl<B: Block> Default for OnTheSpot<B> {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl<B: Block<Want: Send>> Supply<B> for OnTheSpot<B> {
-    fn ask(&mut self, want: B::Want) -> bool {
-        self.0.is_none() && {
-            self.0 = Some(want);
-            true
-        }
-    }
-
-    fn take(&mut self) -> Option<B> {
-        self.0.take().map(B::make)
-    }
-
-    fn give_back(&mut self, block: B) {
-        drop(block);
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests;

@@ -31,7 +31,7 @@ const KEYS_IN_CACHE: usize = 8_192;
 /// the results are the same however the inputs were interleaved.
 ///
 /// # Cost
-/// A record: one key look-up and one accumulator; a search among the open slices where it does not lie in
+/// A record: one key look-up and one accumulator (beyond 8,192 keys, for 64 records together); a search among the open slices where it does not lie in
 /// the same slice as the record before. A closing window: one pass over the keys used in each of its slices.
 /// Memory: one accumulator for each key and open slice; keys are kept for good. It grows as [`KeyedState`] does, ahead of
 /// need if [`prepare`](Operator::prepare) is called and heeded; more slices in one batch than there are spare columns, of
@@ -204,6 +204,9 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// Adds the records that wait for it to the recent slice.
     #[inline(never)]
     fn absorb(&mut self) {
+        if self.crowd.len() == 0 {
+            return;
+        }
         let mut crowd = mem::take(&mut self.crowd.records);
         let slots = &mut self.crowd.slots;
         self.keys.find_all(&crowd, slots);

@@ -188,3 +188,49 @@ fn a_column_grows_with_the_keys_while_slices_are_open() {
 
 mod growth;
 mod merged;
+
+#[test]
+fn records_of_many_keys_that_are_added_together_are_in_their_windows_all_the_same() {
+    const SIZE: i64 = 1_000;
+    const KEYS: u64 = 2 * KEYS_IN_CACHE as u64;
+    for expected in [16, 2 * KEYS_IN_CACHE] {
+        let mut random = fastrand::Rng::with_seed(expected as u64);
+        let windows = Sliding::tumbling(Duration::from_nanos(SIZE.unsigned_abs())).unwrap();
+        let limits = KeyLimits { expected, ..KeyLimits::default() };
+        let mut fold = WindowFold::new(windows, crate::sum(|n: &i64| *n)).with_limits(limits);
+        let (mut out, mut sums, mut late, mut on_time) = (Vec::new(), BTreeMap::new(), 0, 0);
+        let mut closed = i64::MIN;
+        for n in 0..200_000_i64 {
+            if n % 7 == 0 {
+                while fold.prepare(7) == Prepared::Waiting {}
+            }
+            // All keys first, so that the rest is many; then at random, back and forth between windows.
+            let key = if n < KEYS.cast_signed() { n.unsigned_abs() } else { random.u64(0..KEYS) };
+            let time = n / 20 - random.i64(0..1_500);
+            let record = Record { time: Timestamp::from_nanos(time), value: Keyed { key, value: n } };
+            fold.on_record(record, &mut out);
+            let end = (time.div_euclid(SIZE) + 1) * SIZE;
+            if end <= closed {
+                late += 1;
+            } else {
+                on_time += 1;
+                *sums.entry((end, key)).or_insert(0) += n;
+            }
+            assert_eq!((fold.tally().on_time, fold.tally().late), (on_time, late));
+            if n % 10_007 == 0 {
+                closed = n / 20 - 1_000;
+                assert_eq!(
+                    fold.on_watermark(Watermark::at(Timestamp::from_nanos(closed)), &mut out),
+                    Step::Done
+                );
+            }
+        }
+        assert!(fold.crowd.is_wanted, "this is about crowds");
+        assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+        let results = out.iter().filter_map(|record| match &record.value {
+            Windowed::Result(result) => Some(((result.window.end.as_nanos(), result.key), result.value)),
+            Windowed::Late(_) => None,
+        });
+        assert_eq!(results.collect::<BTreeMap<_, _>>(), sums);
+    }
+}
