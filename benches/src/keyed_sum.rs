@@ -26,6 +26,8 @@ const WINDOW: Duration = Duration::from_secs(1);
 const WINDOW_NANOS: i64 = 1_000_000_000;
 /// Event time between one record and the next: a million records a window.
 const STEP_NANOS: i64 = 1_000;
+/// Records that one of several readers takes before it is the next one's turn.
+const SHARE: usize = 1_024;
 const MEBI: usize = 1 << 20;
 /// For keys that are numbered from zero.
 const DENSE_KEYS: usize = 1_024;
@@ -73,20 +75,19 @@ impl<K: Key> Readings<K> {
     }
 
     /// In order of time.
-    fn iter(self) -> impl Iterator<Item = Reading<K>> + Send + 'static {
-        self.chunks(self.block.len()).flatten()
+    fn iter(self) -> Part<K> {
+        self.part(0, 1)
     }
 
-    /// In order of time, so many at a time.
-    fn chunks(
-        self,
-        records: usize,
-    ) -> impl Iterator<Item = impl Iterator<Item = Reading<K>> + Send + 'static> + Send + 'static {
-        let span = i64::try_from(self.block.len()).expect("a block fits in memory") * STEP_NANOS;
-        (0..self.passes).flat_map(move |pass| {
-            let later = move |reading: &Reading<K>| Reading { time: reading.time + pass * span, ..*reading };
-            self.block.chunks(records).map(move |chunk| chunk.iter().map(later))
-        })
+    /// Every so many shares one, from this one on, in order of time.
+    fn part(self, part: usize, parts: usize) -> Part<K> {
+        let block = self.block;
+        let share = if parts == 1 { block.len() } else { SHARE };
+        assert_eq!(block.len() % (share * parts), 0, "each part has as many shares");
+        let span = i64::try_from(block.len()).expect("a block fits in memory") * STEP_NANOS;
+        let (first, skip) = (part * share, share * (parts - 1));
+        let (at, end) = (first, first + share);
+        Part { block, passes: self.passes, first, share, skip, span, later: 0, at, end }
     }
 
     fn comparison(self, id: &'static str, ours: fn(Self) -> u64, rival: fn(Self) -> u64) -> Comparison {
@@ -96,9 +97,50 @@ impl<K: Key> Readings<K> {
     }
 }
 
+/// Some of all records of a run. (Not put together with `flat_map`: asked record by record, that takes as long as all
+/// else that is done with one.)
+struct Part<K: 'static> {
+    block: &'static [Reading<K>],
+    passes: i64,
+    /// Where the first share begins.
+    first: usize,
+    /// The length of a share, and of what lies between two.
+    share: usize,
+    skip: usize,
+    /// How much later each pass is than the one before, and this one than the first.
+    span: i64,
+    later: i64,
+    /// The next record, and where its share ends.
+    at: usize,
+    end: usize,
+}
+
+impl<K: Key> Iterator for Part<K> {
+    type Item = Reading<K>;
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Reading<K>> {
+        if self.at == self.end {
+            self.at += self.skip;
+            if self.at >= self.block.len() {
+                self.at = self.first;
+                self.passes -= 1;
+                self.later += self.span;
+            }
+            if self.passes <= 0 {
+                return None;
+            }
+            self.end = self.at + self.share;
+        }
+        let reading = self.block.get(self.at)?;
+        self.at += 1;
+        Some(Reading { time: reading.time + self.later, ..*reading })
+    }
+}
+
 fn dense() -> Readings<u64> {
     let mut random = fastrand::Rng::with_seed(43);
-    Readings::new(MEBI, 8, move || random.u64(0..DENSE_KEYS as u64))
+    Readings::new(MEBI / 16, 512, move || random.u64(0..DENSE_KEYS as u64))
 }
 
 /// A thousand keys, against the same loop over a hash table.
@@ -123,9 +165,9 @@ pub fn two_workers() -> Comparison {
 pub fn many_keys() -> Comparison {
     let mut zipf = keys::Zipf::new(SKEWED_KEYS);
     // All different: were it a small block over and over, most of the rare keys would never come.
-    let readings = Readings::new(8 * MEBI, 1, move || zipf.key());
+    let readings = Readings::new(8 * MEBI, 3, move || zipf.key());
     let rival = |readings| on_pinned_thread(|| timely::run::<_, Table<_>>(readings));
-    readings.comparison("keyed-sum/1M-keys/timely", |readings| ours(readings, 1, SKEWED_KEYS), rival)
+    readings.comparison("keyed-sum/1M-keys/timely", |readings| ours(readings, 1, 1 << 18), rival)
 }
 
 /// A hundred thousand keys that are strings, in place.
@@ -139,8 +181,9 @@ pub fn string_keys() -> Comparison {
 fn ours<K: Key>(readings: Readings<K>, workers: usize, keys: usize) -> u64 {
     let graph = Graph::new();
     let in_order = BoundedDisorder::new(Duration::ZERO).expect("zero is a span");
+    let part = |part| readings.part(part, workers);
     let (sums, _late) = graph
-        .iter(readings.iter())
+        .iters((0..workers).map(part))
         .event_time(|reading| Timestamp::from_nanos(reading.time), in_order)
         .key_by(|reading| reading.key)
         .expect_keys(keys)

@@ -92,7 +92,7 @@ struct Waiting {
     eviction: Option<Timestamp>,
 }
 
-impl<K: Hash + Eq + Clone, L, R, F> IntervalJoin<K, L, R, F> {
+impl<K: Hash + Eq + Clone + 'static, L, R, F> IntervalJoin<K, L, R, F> {
     /// Joins pairs with `join`.
     pub fn new<O>(limits: KeyLimits, interval: Interval, join: F) -> Self
     where
@@ -126,7 +126,7 @@ impl<K: Hash + Eq + Clone, L, R, F> IntervalJoin<K, L, R, F> {
 }
 
 /// The clone has the same interval, function and limits and holds nothing: it serves another instance.
-impl<K: Hash + Eq + Clone, L, R, F: Clone> Clone for IntervalJoin<K, L, R, F> {
+impl<K: Hash + Eq + Clone + 'static, L, R, F: Clone> Clone for IntervalJoin<K, L, R, F> {
     fn clone(&self) -> Self {
         Self::empty(self.limits, self.ahead, self.join.clone())
     }

@@ -31,7 +31,7 @@ pub struct Reduce<K, T, F> {
     reduced: u64,
 }
 
-impl<K: Hash + Eq, T, F: FnMut(&mut T, T)> Reduce<K, T, F> {
+impl<K: Hash + Eq + 'static, T, F: FnMut(&mut T, T)> Reduce<K, T, F> {
     /// Adds each value but the first of its key to what is kept for the key, with `f`.
     pub fn new(limits: KeyLimits, f: F) -> Self {
         Self { f, limits, state: KeyedState::new(limits), reduced: 0 }
@@ -39,7 +39,7 @@ impl<K: Hash + Eq, T, F: FnMut(&mut T, T)> Reduce<K, T, F> {
 }
 
 /// The clone has the same function and limits and knows no key: it serves another instance.
-impl<K: Hash + Eq, T, F: Clone> Clone for Reduce<K, T, F> {
+impl<K: Hash + Eq + 'static, T, F: Clone> Clone for Reduce<K, T, F> {
     fn clone(&self) -> Self {
         Self { f: self.f.clone(), limits: self.limits, state: KeyedState::new(self.limits), reduced: 0 }
     }
@@ -112,7 +112,7 @@ pub struct Scan<K, S, F> {
     scanned: u64,
 }
 
-impl<K: Hash + Eq, S, F> Scan<K, S, F> {
+impl<K: Hash + Eq + 'static, S, F> Scan<K, S, F> {
     /// Applies `f` to the state of the value's key, at first a clone of `initial`, and to the value.
     pub fn new(limits: KeyLimits, initial: S, f: F) -> Self {
         Self { initial, f, limits, state: KeyedState::new(limits), scanned: 0 }
@@ -120,7 +120,7 @@ impl<K: Hash + Eq, S, F> Scan<K, S, F> {
 }
 
 /// The clone has the same function, initial state and limits and knows no key: it serves another instance.
-impl<K: Hash + Eq, S: Clone, F: Clone> Clone for Scan<K, S, F> {
+impl<K: Hash + Eq + 'static, S: Clone, F: Clone> Clone for Scan<K, S, F> {
     fn clone(&self) -> Self {
         Self::new(self.limits, self.initial.clone(), self.f.clone())
     }

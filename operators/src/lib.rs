@@ -45,4 +45,7 @@ pub use processing::{Context, Forked, Process, ProcessWith};
 pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
-pub use window::{Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowResult, Windowed};
+pub use window::{
+    Partial, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials,
+    WindowResult, Windowed,
+};

@@ -16,6 +16,15 @@ pub trait Operator<I> {
     /// Handles one record.
     fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<Self::Out>);
 
+    /// Handles all records of an iterator, as one by one with [`on_record`](Self::on_record).
+    ///
+    /// An operator that makes one record of one hands on an iterator in turn, so that nothing happens before somebody
+    /// further down asks for a record. One that keeps state may then look its state up once for all of them.
+    #[inline(always)]
+    fn on_records(&mut self, records: impl Iterator<Item = Record<I>>, out: &mut impl Emit<Self::Out>) {
+        records.for_each(|record| self.on_record(record, out));
+    }
+
     /// Handles a watermark: emits what it completes. [`Watermark::END`] is the end of the stream.
     ///
     /// Before each record it looks whether there [is room](Emit::has_room) for it and returns
@@ -106,6 +115,15 @@ pub enum Fault {
 pub trait Emit<T> {
     /// Takes a record. Always succeeds; see [`has_room`](Self::has_room).
     fn emit(&mut self, record: Record<T>);
+
+    /// Takes all records of an iterator, one after the other.
+    #[inline(always)]
+    fn emit_all(&mut self, records: impl Iterator<Item = Record<T>>)
+    where
+        Self: Sized,
+    {
+        records.for_each(|record| self.emit(record));
+    }
 
     /// Whether another record fits into the memory at hand.
     ///

@@ -130,7 +130,7 @@ pub struct ProcessWith<P: Process<K, T>, K, T> {
     results: u64,
 }
 
-impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
+impl<K: Hash + Eq + 'static, T, P: Process<K, T>> ProcessWith<P, K, T> {
     /// An operator that has seen nothing yet.
     pub fn new(limits: KeyLimits, user: P) -> Self {
         Self {
@@ -157,7 +157,7 @@ impl<K: Hash + Eq, T, P: Process<K, T>> ProcessWith<P, K, T> {
 }
 
 /// The clone knows no key and no timer: it serves another instance.
-impl<K: Hash + Eq, T, P: Process<K, T>> Clone for ProcessWith<P, K, T> {
+impl<K: Hash + Eq + 'static, T, P: Process<K, T>> Clone for ProcessWith<P, K, T> {
     fn clone(&self) -> Self {
         Self::new(self.limits, self.user.clone())
     }

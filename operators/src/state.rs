@@ -4,13 +4,13 @@ mod slot_vec;
 mod table;
 mod timers;
 
-pub(crate) use slot_vec::{SlotVec, touched};
+pub(crate) use slot_vec::touched;
+pub(crate) use table::{KeyTable, Stopped, empty_index};
 pub(crate) use timers::TimerQueue;
 
 use std::hash::Hash;
 
 use crate::{Block, Fault, Prepared, Supplies, key::SlotNumber, supply::Stock};
-use table::{KeyTable, empty_index};
 
 /// How many keys are expected, and how many are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,13 +29,27 @@ impl Default for KeyLimits {
 }
 
 impl KeyLimits {
-    /// The length of a column's base: a power of two.
+    /// The same, and no more allowed than can be numbered.
+    pub(crate) fn numbered(self) -> Self {
+        Self { most: self.most.min(u32::MAX as usize), ..self }
+    }
+
+    /// The length of a table's base: a power of two.
     pub(crate) fn base_length(self) -> usize {
         self.expected.min(self.most).clamp(BASE_LENGTH_MIN, BASE_LENGTH_MAX).next_power_of_two()
     }
+
+    /// Whether memory for `capacity` keys, with `keys` of them there, is two thirds full, or too small for so many new
+    /// keys, or soon will be.
+    pub(crate) fn is_low(self, capacity: usize, keys: usize, new_keys: usize) -> bool {
+        // A table that is nearly empty has time.
+        let ahead = if keys >= capacity / 4 { new_keys } else { 0 };
+        let is_short = keys + new_keys + ahead > capacity;
+        capacity < self.most && (is_short || keys >= capacity / 3 * 2)
+    }
 }
 
-/// With fewer, what a column costs besides its values would be more than they.
+/// With fewer, what a table costs besides its entries would be more than they.
 const BASE_LENGTH_MIN: usize = 16;
 
 /// The most keys that there is memory for from the beginning.
@@ -52,8 +66,7 @@ const BASE_LENGTH_MAX: usize = 1 << 30;
 /// at once.
 #[derive(Debug)]
 pub struct KeyedState<K, S> {
-    table: KeyTable<K>,
-    values: SlotVec<S>,
+    table: KeyTable<K, S>,
     limits: KeyLimits,
     fault: Option<Fault>,
     stock: Stock<KeyBlock<K, S>, KeyWant>,
@@ -67,8 +80,8 @@ pub struct KeyedState<K, S> {
 pub(crate) enum KeyBlock<K, S> {
     /// An empty index.
     Index(Vec<u32>),
-    /// Further segments for keys and their values.
-    Slots(Vec<K>, Vec<S>),
+    /// A further segment for keys and their values.
+    Slots(Vec<(K, S)>),
 }
 
 /// Memory that keyed state asks for: a length each.
@@ -90,13 +103,13 @@ fn initial_index(keys: usize) -> usize {
 const INDEX_IN_CACHE: usize = 8_192;
 
 /// The number of keys that migrate with each call of `prepare`: some microseconds, if each comes from far away.
-const MIGRATE_PER_PREPARE: usize = 128;
+pub(crate) const MIGRATE_PER_PREPARE: usize = 128;
 
 impl<K, S> KeyBlock<K, S> {
     fn make(want: KeyWant) -> Self {
         match want {
             KeyWant::Index(length) => Self::Index(empty_index(length)),
-            KeyWant::Slots(length) => Self::Slots(touched(length), touched(length)),
+            KeyWant::Slots(length) => Self::Slots(touched(length)),
         }
     }
 }
@@ -109,15 +122,13 @@ impl<K: Send + 'static, S: Send + 'static> Block for KeyBlock<K, S> {
     }
 }
 
-impl<K: Hash + Eq, S> KeyedState<K, S> {
+impl<K: Hash + Eq + 'static, S> KeyedState<K, S> {
     /// No keys yet, and memory for those expected.
     pub fn new(limits: KeyLimits) -> Self {
-        let limits = KeyLimits { most: limits.most.min(u32::MAX as usize), ..limits };
+        let limits = limits.numbered();
         let length = limits.base_length();
-        let keys = SlotVec::with_base(touched(length), length);
         Self {
-            table: KeyTable::new(keys, empty_index(initial_index(length))),
-            values: SlotVec::with_base(touched(length), length),
+            table: KeyTable::new(length, initial_index(length)),
             limits,
             fault: None,
             stock: Stock::on_the_spot(KeyBlock::make),
@@ -130,7 +141,8 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     #[inline(always)]
     pub(crate) fn entry(&mut self, key: K, begin: impl FnOnce() -> S) -> Option<(SlotNumber, &K, &mut S)> {
         let slot = self.intern(key, begin)?;
-        Some((slot, self.table.keys().at(slot.index()), self.values.at_mut(slot.index())))
+        let (key, value) = self.table.at_mut(slot);
+        Some((slot, key, value))
     }
 
     /// The key's number; `begin` makes the value of a new key. `None` for a new key beyond those allowed.
@@ -148,12 +160,6 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         self.table.find_in_base(key)
     }
 
-    /// The numbers of keys that are known and among those expected, and none of others, in the order of the keys. They
-    /// are looked up together: while one comes from memory, so do the others.
-    pub(crate) fn find_all<T>(&self, keys: &[(K, T)], slots: &mut Vec<Option<SlotNumber>>) {
-        self.table.find_all(keys, slots);
-    }
-
     /// As [`intern`](Self::intern), for a key that is new or not among those expected.
     // Not cold: where there are more keys than expected, it is called for most records.
     #[inline(never)]
@@ -167,23 +173,13 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     /// The key with this number, and its value.
     #[inline]
     pub(crate) fn at(&mut self, slot: SlotNumber) -> (&K, &mut S) {
-        (self.table.keys().at(slot.index()), self.values.at_mut(slot.index()))
-    }
-
-    /// The key with this number.
-    #[inline]
-    pub(crate) fn key(&self, slot: SlotNumber) -> &K {
-        self.table.keys().at(slot.index())
+        let (key, value) = self.table.at_mut(slot);
+        (key, value)
     }
 
     /// The keys and their values, in the order in which the keys first appeared.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
-        self.table.keys().iter().zip(self.values.iter())
-    }
-
-    /// How many keys are expected and allowed.
-    pub(crate) fn limits(&self) -> KeyLimits {
-        self.limits
+        self.table.iter().map(|(key, value)| (key, value))
     }
 
     /// The number of keys.
@@ -194,12 +190,6 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
     /// Whether there is no key yet.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
-    }
-
-    /// For how many keys there is memory, or will be once what has been asked for is here: what to size columns by.
-    pub(crate) fn reach(&self) -> usize {
-        let capacity = self.values.capacity();
-        if self.slots_awaited { capacity * 2 } else { capacity }
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
@@ -221,7 +211,7 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         let new_keys = records.min(self.limits.most - self.len());
         let all_asked = self.provide(new_keys);
         let awaited = self.index_awaited || self.slots_awaited || !all_asked;
-        if self.headroom() < new_keys && awaited { Prepared::Waiting } else { Prepared::Ready }
+        if self.table.headroom() < new_keys && awaited { Prepared::Waiting } else { Prepared::Ready }
     }
 
     /// As [`Operator::fault`](crate::Operator::fault).
@@ -239,16 +229,10 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         if !self.table.has_room() {
             self.make_room();
         }
-        let (slot, old) = self.table.insert(key, hash);
-        self.values.push(begin());
+        let (slot, old) = self.table.insert(key, hash, begin());
         self.give_back_index(old);
         self.provide(0);
         Some(slot)
-    }
-
-    /// How many new keys there is room for.
-    fn headroom(&self) -> usize {
-        self.table.index_headroom().min(self.values.capacity() - self.len())
     }
 
     /// Takes what has come, and asks for what is or soon will be missing for so many new keys. Whether all of that could
@@ -277,16 +261,12 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
 
     /// The segment that should be asked for now.
     fn missing_slots(&self, new_keys: usize) -> Option<KeyWant> {
-        let capacity = self.values.capacity();
+        let capacity = self.table.capacity();
         (!self.slots_awaited && self.is_low(capacity, new_keys)).then_some(KeyWant::Slots(capacity))
     }
 
-    /// Whether memory for so many keys is two thirds full, or too small for as many new keys, or soon will be.
     fn is_low(&self, capacity: usize, new_keys: usize) -> bool {
-        // A table that is nearly empty has time.
-        let ahead = if self.len() >= capacity / 4 { new_keys } else { 0 };
-        let is_short = self.len() + new_keys + ahead > capacity;
-        capacity < self.limits.most && (is_short || self.len() >= capacity / 3 * 2)
+        self.limits.is_low(capacity, self.len(), new_keys)
     }
 
     /// Puts what has been asked for and has come to use.
@@ -298,20 +278,15 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
                     let unfit = self.table.offer_index(index);
                     self.give_back_index(unfit);
                 }
-                KeyBlock::Slots(keys, values) => {
+                KeyBlock::Slots(segment) => {
                     self.slots_awaited = false;
-                    self.add_slots(keys, values);
+                    if self.table.can_add(&segment) {
+                        self.table.add_segment(segment);
+                    } else {
+                        self.stock.give_back(KeyBlock::Slots(segment));
+                    }
                 }
             }
-        }
-    }
-
-    fn add_slots(&mut self, keys: Vec<K>, values: Vec<S>) {
-        if self.table.keys().can_add(&keys) && self.values.can_add(&values) {
-            self.table.add_keys(keys);
-            self.values.add_segment(values);
-        } else {
-            self.stock.give_back(KeyBlock::Slots(keys, values));
         }
     }
 
@@ -319,29 +294,19 @@ impl<K: Hash + Eq, S> KeyedState<K, S> {
         index.into_iter().for_each(|index| self.stock.give_back(KeyBlock::Index(index)));
     }
 
-    /// Makes room for a key on the spot: a stall, of the allocator's and for as long as it takes all keys to migrate.
-    /// Only where nobody prepared for the key, or the memory has not come.
+    /// Makes room for a key on the spot, with a stall: only where nobody prepared for it, or the memory has not come.
     #[cold]
     #[inline(never)]
     fn make_room(&mut self) {
         self.take_in();
-        if self.values.capacity() == self.len() {
-            let length = self.values.capacity();
-            self.add_slots(touched(length), touched(length));
-        }
-        while !self.table.has_room() {
-            if !self.table.is_migrating() {
-                let unfit = self.table.offer_index(empty_index(self.table.next_index_length(0)));
-                debug_assert!(unfit.is_none(), "it is longer than the one there is");
-            }
-            let old = self.table.migrate(usize::MAX);
-            self.give_back_index(old);
+        if !self.table.has_room() {
+            self.table.make_room().into_iter().for_each(|index| self.give_back_index(Some(index)));
         }
     }
 }
 
 /// The clone has the same limits and no keys: it serves another instance.
-impl<K: Hash + Eq, S> Clone for KeyedState<K, S> {
+impl<K: Hash + Eq + 'static, S> Clone for KeyedState<K, S> {
     fn clone(&self) -> Self {
         Self::new(self.limits)
     }

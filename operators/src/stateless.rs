@@ -24,6 +24,11 @@ impl<I, O, F: FnMut(I) -> O> Operator<I> for Map<F> {
     fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<O>) {
         out.emit(Record { time: record.time, value: (self.0)(record.value) });
     }
+
+    #[inline(always)]
+    fn on_records(&mut self, records: impl Iterator<Item = Record<I>>, out: &mut impl Emit<O>) {
+        out.emit_all(records.map(|Record { time, value }| Record { time, value: (self.0)(value) }));
+    }
 }
 
 /// Lets through the values that a predicate holds for, and counts the others.
@@ -50,6 +55,16 @@ impl<T, F: FnMut(&T) -> bool> Operator<T> for Filter<F> {
         } else {
             self.filtered += 1;
         }
+    }
+
+    #[inline(always)]
+    fn on_records(&mut self, records: impl Iterator<Item = Record<T>>, out: &mut impl Emit<T>) {
+        let Self { predicate, filtered } = self;
+        out.emit_all(records.filter(|record| {
+            let passes = predicate(&record.value);
+            *filtered += u64::from(!passes);
+            passes
+        }));
     }
 
     fn tally(&self) -> Tally {
@@ -93,6 +108,16 @@ impl<I, O, F: FnMut(I) -> Option<O>> Operator<I> for FilterMap<F> {
             Some(value) => out.emit(Record { time: record.time, value }),
             None => self.filtered += 1,
         }
+    }
+
+    #[inline(always)]
+    fn on_records(&mut self, records: impl Iterator<Item = Record<I>>, out: &mut impl Emit<O>) {
+        let Self { f, filtered } = self;
+        out.emit_all(records.filter_map(|Record { time, value }| {
+            let value = f(value);
+            *filtered += u64::from(value.is_none());
+            value.map(|value| Record { time, value })
+        }));
     }
 
     fn tally(&self) -> Tally {
@@ -190,6 +215,14 @@ impl<T, K, F: FnMut(&T) -> K> Operator<T> for KeyBy<F> {
     fn on_record(&mut self, record: Record<T>, out: &mut impl Emit<Keyed<K, T>>) {
         let key = (self.0)(&record.value);
         out.emit(Record { time: record.time, value: Keyed { key, value: record.value } });
+    }
+
+    #[inline(always)]
+    fn on_records(&mut self, records: impl Iterator<Item = Record<T>>, out: &mut impl Emit<Keyed<K, T>>) {
+        out.emit_all(records.map(|Record { time, value }| {
+            let key = (self.0)(&value);
+            Record { time, value: Keyed { key, value } }
+        }));
     }
 }
 

@@ -1,18 +1,19 @@
 //! Windows of event time and the operator that aggregates over them.
 
-mod column;
-mod columns;
 mod fold;
 mod join;
+mod merge;
 mod sliding;
+mod tables;
 
 pub use fold::WindowFold;
 pub use join::WindowJoin;
+pub use merge::{Partial, WindowMerge, WindowPartials};
 pub use sliding::{Sliding, WindowError};
 
 use nacreous_watermark::Timestamp;
 
-use crate::Keyed;
+use crate::{Keyed, Record};
 
 /// A half-open interval of event time, `[start, end)`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +22,14 @@ pub struct TimeWindow {
     pub start: Timestamp,
     /// The first instant after it.
     pub end: Timestamp,
+}
+
+impl TimeWindow {
+    /// A key's result in this window. Its time is the last instant inside.
+    fn result<K, T, R>(self, key: K, value: R) -> Record<Windowed<K, T, R>> {
+        let time = Timestamp::from_nanos(self.end.as_nanos().saturating_sub(1));
+        Record { time, value: Windowed::Result(WindowResult { window: self, key, value }) }
+    }
 }
 
 /// One firing of a window for one key.

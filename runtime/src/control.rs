@@ -155,7 +155,8 @@ impl Watch {
             let outputs = || site.survey.outputs.iter().map(|(edge, _)| traffic(edge));
             TaskReport {
                 operators: site.survey.operators.clone(),
-                worker: site.worker,
+                worker: site.instance.worker,
+                instance: site.instance.number,
                 records_in: records_in + inputs().map(|edge| edge.received().records()).sum::<u64>(),
                 batches_in: inputs().map(|edge| edge.received().batches()).sum(),
                 records_out: outputs().map(|edge| edge.sent().records()).sum(),

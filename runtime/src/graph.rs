@@ -3,6 +3,8 @@
 use std::{
     cell::RefCell,
     collections::{BTreeMap, HashMap},
+    convert::Infallible,
+    num::NonZero,
     rc::Rc,
     sync::{Mutex, PoisonError},
 };
@@ -11,10 +13,10 @@ use crate::{
     control,
     job::{Failure, JobError, JobHandle, JobOptions},
     operator_name::{OperatorId, OperatorName},
-    plan::{Assembly, EDGE_BYTES_MAX, FromPort, Instances, PortId, WatermarkNeeds},
+    plan::{Assembly, Division, EDGE_BYTES_MAX, FromPort, Instances, PortId, WatermarkNeeds},
     report::JobReport,
     source::{IterSource, Source},
-    stream::{SourceStream, Stream},
+    stream::{SourcePlace, SourceStream, SourceStreams, Stream},
 };
 
 /// A dataflow being described: sources, the operators on their streams, and sinks.
@@ -127,6 +129,8 @@ pub(crate) struct Parts {
     operators: Vec<OperatorName>,
     /// By number: the operators that are sources.
     sources: Vec<OperatorId>,
+    /// Whether any of them has several parts.
+    in_parts: bool,
     /// By number.
     ports: Vec<Port>,
     pipelines: Vec<Pipeline>,
@@ -182,8 +186,8 @@ impl Graph {
     /// Adds a source: the stream of its records, and that of the input it had to reject, which need not be used.
     #[track_caller]
     pub fn source<S: Source>(&self, source: S) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
-        let name = OperatorName::here("source");
-        self.add_source(source, name)
+        let (place, rejects) = self.add_source(Instances::WHOLE, OperatorName::here("source"));
+        (SourceStream { source, place }, rejects)
     }
 
     /// Adds the items of an iterator as a source. It is iterated on a data thread: one that waits holds up whatever else
@@ -193,8 +197,86 @@ impl Graph {
     where
         I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
     {
-        let name = OperatorName::here("iter");
-        self.add_source(IterSource(items.into_iter()), name).0
+        let (place, _) = self.add_source::<Infallible>(Instances::WHOLE, OperatorName::here("iter"));
+        SourceStream { source: IterSource::new(items.into_iter()), place }
+    }
+
+    /// Adds a source in parts, such as the files that a data set consists of or the partitions of a log: one stream of
+    /// all their records, and that of the input they had to reject, which need not be used.
+    ///
+    /// The parts are read in parallel: they take the job's workers in turn, and each has a copy of its own of all
+    /// operators up to the next `key_by`, `order_by` or sink, so that as many workers as there are parts are kept
+    /// busy. The records of a part stay in order; those of one part come between those of another as they happen to
+    /// arrive, as with [`Stream::merge`].
+    ///
+    /// Each part has an event time of its own. Whether a record is late is judged by the part it came from, and a
+    /// window closes when all parts have passed it. A part in which nothing happens holds it back.
+    ///
+    /// A source without any parts has nothing to read, and ends at once.
+    ///
+    /// ```
+    /// use nacreous::{prelude::*, source::CsvRows};
+    /// use std::time::Duration;
+    ///
+    /// // From files: CsvRows::<_, (i64, String)>::from_path("monday.csv.gz")?
+    /// let monday = CsvRows::<_, (i64, String)>::new("monday", "hour,city\n9,Ulm\n10,Kiel\n".as_bytes())?;
+    /// let tuesday = CsvRows::<_, (i64, String)>::new("tuesday", "hour,city\n33,Ulm\n34,Ulm\n".as_bytes())?;
+    ///
+    /// let graph = Graph::new();
+    /// let (visits, rejected) = graph.sources([monday, tuesday]);
+    /// let (counts, _late) = visits
+    ///     .event_time(|(hour, _)| Timestamp::from_nanos(*hour), BoundedDisorder::NONE)
+    ///     .key_by(|(_, city)| city.clone())
+    ///     .window(Sliding::tumbling(Duration::from_nanos(24))?)
+    ///     .aggregate(count());
+    /// let counts = counts.order_by(|count| count.key.clone()).collect();
+    /// rejected.for_each(|row| eprintln!("not a visit: {}", row.value));
+    ///
+    /// graph.run(JobOptions { workers: 2, ..JobOptions::default() })?;
+    /// let counts: Vec<_> = counts.take().into_iter().map(|r| (r.value.key, r.value.value)).collect();
+    /// let expected = [("Kiel", 1), ("Ulm", 1), ("Ulm", 2)].map(|(city, count)| (city.to_owned(), count));
+    /// assert_eq!(counts, expected);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// Without parts, a job's sources have a worker to themselves. With several, all workers share the keys. What
+    /// follows a part by key goes by an edge to each of them, even if there is but one worker.
+    #[track_caller]
+    pub fn sources<S: Source>(
+        &self,
+        parts: impl IntoIterator<Item = S>,
+    ) -> (SourceStreams<S>, Stream<S::Reject>) {
+        let parts: Vec<_> = parts.into_iter().collect();
+        let (place, rejects) = self.add_source(instances_of(&parts), OperatorName::here("sources"));
+        (SourceStreams { parts, place }, rejects)
+    }
+
+    /// Adds the items of several iterators as a source in parts, one for each: see [`sources`](Self::sources).
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.iters([0..500, 500..1_000, 1_000..1_500_i64]);
+    /// let squares = numbers.event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE).map(|n| n * n);
+    /// let squares = squares.order_by(|square| *square).collect();
+    /// graph.run(JobOptions { workers: 3, ..JobOptions::default() })?;
+    /// let squares: Vec<_> = squares.take().into_iter().map(|record| record.value).collect();
+    /// assert!(squares.into_iter().eq((0..1_500).map(|n| n * n)));
+    /// # Ok::<(), nacreous::RunError>(())
+    /// ```
+    #[track_caller]
+    pub fn iters<P>(
+        &self,
+        parts: P,
+    ) -> SourceStreams<impl Source<Item = <P::Item as IntoIterator>::Item> + use<P>>
+    where
+        P: IntoIterator<Item: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
+    {
+        let parts: Vec<_> = parts.into_iter().map(|items| IterSource::new(items.into_iter())).collect();
+        let (place, _) = self.add_source::<Infallible>(instances_of(&parts), OperatorName::here("iters"));
+        SourceStreams { parts, place }
     }
 
     /// Starts the graph as a job and returns at once.
@@ -205,7 +287,7 @@ impl Graph {
         options.check()?;
         let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
         parts.check()?;
-        let Parts { operators, ports, mut pipelines, needs, .. } = parts;
+        let Parts { operators, ports, mut pipelines, needs, in_parts, .. } = parts;
         // Sources first, then ports in the order of their making: whatever leads into a port is before it.
         pipelines.sort_by_key(|pipeline| pipeline.root);
         let connected = pipelines.iter().filter_map(|pipeline| match pipeline.root {
@@ -214,7 +296,9 @@ impl Graph {
         });
         let connected: HashMap<_, _> = connected.collect();
         let next_port = PortId(ports.len());
-        let mut assembly = Assembly::new(next_job(), options, needs, operators, connected, next_port);
+        let division = Division::new(options.workers, in_parts);
+        let mut assembly =
+            Assembly::new(next_job(), options, division, needs, operators, connected, next_port);
         for pipeline in pipelines {
             (pipeline.assemble)(&mut assembly);
         }
@@ -231,22 +315,30 @@ impl Graph {
         Ok(self.start(options)?.wait()?)
     }
 
-    fn add_source<S: Source>(
+    /// A new source, and the stream of what it rejects.
+    fn add_source<R: Send + 'static>(
         &self,
-        source: S,
+        instances: Instances,
         name: OperatorName,
-    ) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
+    ) -> (SourcePlace, Stream<R>) {
         let (root, operator, rejects) = {
             let mut parts = self.shared.borrow_mut();
             let root = Root::Source(parts.sources.len());
             let operator = parts.add_operator(name, root);
             parts.sources.push(operator);
-            let rejects = Port { owner: operator, root, instances: Instances::AtSources, role: Role::Side };
+            parts.in_parts |= !instances.is_one();
+            let rejects = Port { owner: operator, root, instances, role: Role::Side };
             (root, operator, parts.add_port(rejects))
         };
-        let stream = SourceStream { source, operator, root, rejects, graph: Rc::clone(&self.shared) };
-        (stream, Stream::at_port(&self.shared, rejects, false))
+        let place = SourcePlace { operator, root, rejects, instances, graph: Rc::clone(&self.shared) };
+        (place, Stream::at_port(&self.shared, rejects, false))
     }
+}
+
+/// The instances of a source with these parts.
+fn instances_of<S>(parts: &[S]) -> Instances {
+    // Something stands for the parts of one that has none.
+    Instances::Parts(NonZero::new(parts.len()).unwrap_or(NonZero::<usize>::MIN))
 }
 
 impl Parts {

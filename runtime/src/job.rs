@@ -25,7 +25,9 @@ pub type BoxError = Box<dyn error::Error + Send + Sync>;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobOptions {
     /// The number of data threads. With one, the way from a source to its sink is fused into one loop. With
-    /// more, sources have a thread of their own and the others share the keys among them. 1 to [`WORKERS_MAX`](Self::WORKERS_MAX).
+    /// more, sources have a thread of their own and the others share the keys among them. Where a source has several
+    /// parts ([`Graph::sources`](crate::Graph::sources)), those and the keys are spread over all threads. 1 to
+    /// [`WORKERS_MAX`](Self::WORKERS_MAX).
     pub workers: usize,
     /// How many records move through an edge together under load, and how many a source reads a step.
     /// An edge has memory for 66 batches, and an exchange has one from each worker to each other. 1 to

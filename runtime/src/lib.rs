@@ -31,6 +31,7 @@
 //! | build a graph | [`Graph`], [`Stream`], [`KeyedStream`], [`WindowedStream`] |
 //! | say when records happened | [`SourceStream::event_time`], [`SourceStream::arrival_time`], [`BoundedDisorder`] |
 //! | read and write | [`source`], [`sink`] |
+//! | read the parts of an input in parallel | [`Graph::sources`], [`Graph::iters`] |
 //! | aggregate in a way of your own | [`Aggregate`] |
 //! | keep state and set timers | [`Process`], [`Context`] |
 //! | join two streams | [`WindowedStream::join`]; [`KeyedStream::join`] with an [`Interval`] |
@@ -79,7 +80,7 @@ pub use plan::{FromPort, Upstream};
 pub use report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
-pub use stream::{Ended, KeyedStream, SourceStream, Stream, WindowedStream};
+pub use stream::{Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};
 
 /// What a program that builds a graph needs.
 pub mod prelude {

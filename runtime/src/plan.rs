@@ -1,14 +1,18 @@
 //! From a graph to tasks: which run where, fused with what, and the edges between them.
 
+mod aggregated;
 mod ends;
+mod instances;
 mod upstream;
 
+pub(crate) use aggregated::Aggregated;
 pub(crate) use ends::{CopiesMake, ForwardMake, RouteMake, SinkMake};
+pub(crate) use instances::{Division, Instance, Instances};
 pub use upstream::FromPort;
 pub use upstream::Upstream;
 pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, Then};
 
-use std::{any::Any, collections::HashMap, num::NonZero, ops::Range, sync::Arc};
+use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
 
 use nacreous_channels::idle::Parker;
 use nacreous_operators::{Block, Supplies, Supply};
@@ -57,24 +61,6 @@ pub(crate) struct PlannedTask {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct PortId(pub(crate) usize);
 
-/// Where the parallel instances of a stretch of a stream run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Instances {
-    /// One, where the sources are.
-    AtSources,
-    /// One on each of the workers that share the keys.
-    Keyed,
-    /// One, where streams come together before a sink.
-    Gathered,
-}
-
-impl Instances {
-    /// Where two streams can come together.
-    pub(crate) fn meet(self, other: Self) -> Self {
-        if self == other { self } else { Self::Gathered }
-    }
-}
-
 /// What the operators of a graph need to be told of the progress of event time.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct WatermarkNeeds {
@@ -96,6 +82,7 @@ pub(crate) const EDGE_BYTES_MAX: u64 = 4 << 30;
 pub struct Assembly {
     plan: Plan,
     batch: usize,
+    division: Division,
     /// Memory that the edges so far would need, were they all full.
     edge_bytes: u64,
     needs: WatermarkNeeds,
@@ -112,6 +99,7 @@ impl Assembly {
     pub(crate) fn new(
         job: u64,
         options: JobOptions,
+        division: Division,
         needs: WatermarkNeeds,
         operators: Vec<OperatorName>,
         ports: HashMap<PortId, Instances>,
@@ -133,6 +121,7 @@ impl Assembly {
         Self {
             plan,
             batch: options.batch,
+            division,
             edge_bytes: 0,
             needs,
             operators,
@@ -159,16 +148,15 @@ impl Assembly {
         self.needs.any.then_some(WATERMARK_EVERY)
     }
 
-    /// The worker of each instance. Sources keep the first worker for themselves if there are others, and those
-    /// share the keys.
-    fn workers_of(&self, instances: Instances) -> Range<usize> {
-        let workers = self.plan.workers.len();
-        match instances {
-            Instances::AtSources => 0..1,
-            Instances::Keyed if workers == 1 => 0..1,
-            Instances::Keyed => 1..workers,
-            Instances::Gathered => workers - 1..workers,
-        }
+    /// The instances, by number.
+    fn instances_of(&self, instances: Instances) -> Vec<Instance> {
+        self.division.of(instances)
+    }
+
+    /// Whether what comes from these instances need not be brought to where its key is kept, as it is there.
+    fn is_straight(&self, from: Instances) -> bool {
+        let keyed = self.instances_of(Instances::Keyed);
+        keyed.len() == 1 && self.instances_of(from) == keyed
     }
 
     fn name_of(&self, operator: OperatorId) -> OperatorName {
@@ -179,21 +167,21 @@ impl Assembly {
         self.batch
     }
 
-    fn add(&mut self, worker: usize, task: impl Task + 'static) {
+    fn add(&mut self, instance: Instance, task: impl Task + 'static) {
         let (meter, number) = (Arc::new(TaskMeter::new()), self.plan.layout.tasks.len());
         let mut survey = Survey::default();
         task.survey(&mut survey);
-        self.plan.layout.tasks.push(TaskSite { worker, survey, meter: Arc::clone(&meter) });
-        self.plan.workers[worker].tasks.push(PlannedTask { task: Box::new(task), meter, number });
+        self.plan.layout.tasks.push(TaskSite { instance, survey, meter: Arc::clone(&meter) });
+        self.plan.workers[instance.worker].tasks.push(PlannedTask { task: Box::new(task), meter, number });
     }
 
-    /// Where the operators of a task on this worker get their memory.
-    fn supplies(&mut self, worker: usize) -> WorkerSupplies<'_> {
-        WorkerSupplies { bell: self.bell(worker), plan: &mut self.plan }
+    /// Where the operators of a task get their memory.
+    fn supplies(&mut self, instance: Instance) -> WorkerSupplies<'_> {
+        WorkerSupplies { bell: self.bell(instance), plan: &mut self.plan }
     }
 
-    /// A new edge from a task on one worker to a task on another one, or on the same.
-    fn edge<T>(&mut self, from: usize, to: usize) -> (EdgeOut<T>, UnplacedEdge<T>) {
+    /// A new edge from one task to another, on another worker or on the same.
+    fn edge<T>(&mut self, from: Instance, to: Instance) -> (EdgeOut<T>, UnplacedEdge<T>) {
         let ends = Ends { producer: self.bell(from), consumer: self.bell(to) };
         self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
@@ -203,23 +191,24 @@ impl Assembly {
         edge(batch, ends, id, &meter)
     }
 
-    fn bell(&self, worker: usize) -> Bell {
-        Bell::new(self.plan.workers[worker].parker.waker())
+    /// What wakes the worker that an instance runs on.
+    fn bell(&self, instance: Instance) -> Bell {
+        Bell::new(self.plan.workers[instance.worker].parker.waker())
     }
 
-    /// A new edge from a task on this worker into a port: to the instance on the same worker, or to the only one.
+    /// A new edge from an instance into a port: to the instance of the same number there, or to the only one.
     /// `None` if no stream begins there.
-    fn edge_into<T: Send + 'static>(&mut self, port: PortId, from: usize) -> Option<EdgeOut<T>> {
-        let workers = self.workers_of(*self.ports.get(&port)?);
-        let to = if workers.contains(&from) { from } else { workers.start };
-        debug_assert!(workers.contains(&from) || workers.len() == 1, "to which instance is this to go?");
+    fn edge_into<T: Send + 'static>(&mut self, port: PortId, from: Instance) -> Option<EdgeOut<T>> {
+        let instances = self.instances_of(*self.ports.get(&port)?);
+        let to = if let [only] = instances[..] { only } else { instances[from.number] };
+        debug_assert!(to.worker == from.worker || instances.len() == 1, "to which instance is this to go?");
         Some(self.edge_to_instance(port, from, to))
     }
 
-    /// New edges from a task on this worker into a port, one to each instance.
-    fn edges_into<T: Send + 'static>(&mut self, port: PortId, from: usize) -> Vec<EdgeOut<T>> {
+    /// New edges from an instance into a port, one to each instance there.
+    fn edges_into<T: Send + 'static>(&mut self, port: PortId, from: Instance) -> Vec<EdgeOut<T>> {
         let instances = *self.ports.get(&port).expect("a stream begins where others were led to");
-        self.workers_of(instances).map(|to| self.edge_to_instance(port, from, to)).collect()
+        self.instances_of(instances).into_iter().map(|to| self.edge_to_instance(port, from, to)).collect()
     }
 
     /// A port in the middle of a stream.
@@ -230,23 +219,28 @@ impl Assembly {
         port
     }
 
-    fn edge_to_instance<T: Send + 'static>(&mut self, port: PortId, from: usize, to: usize) -> EdgeOut<T> {
-        let workers = self.workers_of(self.ports[&port]);
+    fn edge_to_instance<T: Send + 'static>(
+        &mut self,
+        port: PortId,
+        from: Instance,
+        to: Instance,
+    ) -> EdgeOut<T> {
+        let instances = self.instances_of(self.ports[&port]);
         let (out, consumer) = self.edge::<T>(from, to);
         let new = || -> Box<dyn Any> {
-            Box::new(workers.clone().map(|_| Vec::new()).collect::<Vec<Vec<UnplacedEdge<T>>>>())
+            Box::new(instances.iter().map(|_| Vec::new()).collect::<Vec<Vec<UnplacedEdge<T>>>>())
         };
         let inputs = self.inputs.entry(port).or_insert_with(new);
         let inputs = inputs.downcast_mut::<Vec<Vec<_>>>().expect("a port carries records of one type");
-        inputs[to - workers.start].push(consumer);
+        inputs[to.number].push(consumer);
         out
     }
 
-    /// The edges that lead into a port, by the worker that reads them.
-    fn inputs_of<T: 'static>(&mut self, port: PortId) -> Vec<(usize, Vec<UnplacedEdge<T>>)> {
+    /// The edges that lead into a port, by the instance that reads them.
+    fn inputs_of<T: 'static>(&mut self, port: PortId) -> Vec<(Instance, Vec<UnplacedEdge<T>>)> {
         let inputs = self.inputs.remove(&port).expect("what leads into a port is assembled before it");
         let inputs = *inputs.downcast::<Vec<Vec<_>>>().expect("a port carries records of one type");
-        self.workers_of(self.ports[&port]).zip(inputs).collect()
+        self.instances_of(self.ports[&port]).into_iter().zip(inputs).collect()
     }
 }
 

@@ -67,6 +67,9 @@ pub struct TaskReport {
     pub operators: Vec<OperatorName>,
     /// The number of the worker that it runs on.
     pub worker: usize,
+    /// Which it is of the parallel tasks of these operators, from zero. For a task that reads a part of a source, it is
+    /// the part: in the order in which they were given.
+    pub instance: usize,
     /// Records that came in: from a source, or by edges.
     pub records_in: u64,
     /// Batches that came in by edges.
@@ -163,6 +166,8 @@ pub enum Blockage {
     SourceWatermark {
         /// The source.
         source: OperatorName,
+        /// Which part of it, from zero, if it has several.
+        part: Option<usize>,
         /// Where it stands.
         at: Watermark,
     },
@@ -187,8 +192,14 @@ impl fmt::Display for Blockage {
             Self::Watermark { operator, at, held_by } => {
                 write!(f, "the watermark of {operator} stands at {at}, held back by {held_by}")
             }
-            Self::SourceWatermark { source, at } => {
+            Self::SourceWatermark { source, part: None, at } => {
                 write!(f, "the watermark of {source} stands at {at}: it brings nothing later")
+            }
+            Self::SourceWatermark { source, part: Some(part), at } => {
+                write!(
+                    f,
+                    "the watermark of part {part} of {source} stands at {at}: that part brings nothing later"
+                )
             }
             Self::Held(stall) => stall.fmt(f),
             Self::NotRun { operators, worker } => {

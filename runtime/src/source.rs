@@ -79,6 +79,20 @@ pub trait Intake<T, R> {
     /// Takes a record.
     fn accept(&mut self, item: T) -> Demand;
 
+    /// Takes records from an iterator until there are [`Enough`](Demand::Enough) or no more; which of the two it was. What
+    /// is not taken stays in the iterator.
+    ///
+    /// The same as [`accept`](Self::accept) for each, and faster.
+    #[inline]
+    fn accept_all(&mut self, items: &mut impl Iterator<Item = T>) -> Demand {
+        for item in items {
+            if self.accept(item) == Demand::Enough {
+                return Demand::Enough;
+            }
+        }
+        Demand::More
+    }
+
     /// Takes note of a piece of input that could not be made sense of.
     fn reject(&mut self, reject: R) -> Demand;
 }

@@ -8,7 +8,8 @@ mod source;
 mod windowed;
 
 pub use keyed::KeyedStream;
-pub use source::SourceStream;
+pub(crate) use source::SourcePlace;
+pub use source::{SourceStream, SourceStreams};
 pub use windowed::WindowedStream;
 
 use std::{hash::Hash, marker::PhantomData};

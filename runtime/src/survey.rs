@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::{
     meter::{CallMark, EdgeMeter, TaskMeter, WorkerMeter},
     operator_name::OperatorName,
+    plan::Instance,
 };
 
 /// The number of an edge in its job.
@@ -56,7 +57,7 @@ pub(crate) struct WorkerSite {
 
 #[derive(Debug)]
 pub(crate) struct TaskSite {
-    pub(crate) worker: usize,
+    pub(crate) instance: Instance,
     pub(crate) survey: Survey,
     pub(crate) meter: Arc<TaskMeter>,
 }

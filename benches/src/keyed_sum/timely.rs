@@ -13,14 +13,15 @@
 //! | batch, with a step after each | 512, 155; 1,024, 223; 2,048, 243; 4,096, 265; for tables 16,384 as 4,096 | 4,096 |
 //! | what is sent | the whole record, 213; key and value, 251 (from a source operator) | key and value |
 //! | two workers: who reads | one of them, 55 to 102; both by turns, 90 to 118 | both |
-//! | two workers: records a turn * | 1,024, 90 to 110; 16,384, 96 to 118; in the best runs 1,024 | 1,024 |
+//! | two workers: records a turn * (`SHARE`) | 1,024, 90 to 110; 16,384, 96 to 118; in the best runs 1,024 | 1,024 |
 //! | two workers: buffers | timely's own of 8 KiB, 99 to 105; 2,048 records, 106 to 118; more, no better | 2,048 records |
 //! | two workers: pinned * | yes, 69 to 88; no, 90 to 118; the best run pinned, 204, and not, 196 | no |
 //! | many keys: state | a hash table for each window, 68; numbers for the keys and vectors, 22 | tables |
 //! | hash tables: hasher | FxHash 68, foldhash 71; for strings 14 and 18 | foldhash |
 //!
-//! What is not tried: adding up on each worker before the exchange, and sending references into the block. Either side
-//! could do so; the one would measure no exchange, the other no records.
+//! What is not tried: adding up on each worker before the exchange, which ours does, as it does by itself for so few keys;
+//! the row is about what exchanging records costs against that. And sending references into the block: either side could
+//! do so.
 
 use std::{cell::RefCell, collections::VecDeque, hash::Hash, mem, rc::Rc};
 
@@ -40,8 +41,6 @@ use crate::comparison::Digest;
 
 /// Records sent at a time.
 const BATCH: usize = 4_096;
-/// Records that one of two workers reads before it is the other's turn.
-const SHARE: usize = 1_024;
 /// Records in a buffer between two workers.
 const BUFFER: usize = 2_048;
 
@@ -101,8 +100,8 @@ pub(super) fn run<K: Key, S: Sums<K>>(readings: Readings<K>) -> u64 {
 pub(super) fn run_on_two<S: Sums<u64>>(readings: Readings<u64>) -> u64 {
     let work = move |worker: &mut Worker| {
         let to_worker = ExchangeCore::<Buffers<_>, _>::new_core(|(key, _): &(u64, i64)| *key);
-        let turns = readings.chunks(SHARE).skip(worker.index()).step_by(worker.peers());
-        work::<u64, S>(worker, to_worker, turns.flatten())
+        let part = readings.part(worker.index(), worker.peers());
+        work::<u64, S>(worker, to_worker, part)
     };
     let workers = timely::execute(Config::process(2), work).expect("threads can be started");
     workers.join().into_iter().fold(0, |digest, part| digest.wrapping_add(part.expect("it does not panic")))

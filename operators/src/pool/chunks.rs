@@ -8,6 +8,8 @@ use crate::{Block, Prepared, Supplies, state::touched, supply::Stock};
 pub(crate) struct Chunks<T, const LENGTH: usize> {
     list: Vec<Vec<T>>,
     stock: Stock<ChunkBlock<T, LENGTH>, ChunkWant>,
+    /// How many chunks are asked for at a time.
+    bundle: usize,
     /// How many chunks have been asked for that are not here yet.
     awaited: usize,
     /// Whether a longer list has been asked for that is not here yet.
@@ -16,8 +18,8 @@ pub(crate) struct Chunks<T, const LENGTH: usize> {
 
 /// Memory that chunks grow into.
 pub(crate) enum ChunkBlock<T, const LENGTH: usize> {
-    /// A further chunk.
-    Chunk(Vec<T>),
+    /// Further chunks.
+    Chunks(Vec<Vec<T>>),
     /// A longer list of chunks, empty.
     List(Vec<Vec<T>>),
 }
@@ -25,14 +27,14 @@ pub(crate) enum ChunkBlock<T, const LENGTH: usize> {
 /// Memory that chunks ask for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum ChunkWant {
-    Chunk,
+    Chunks(usize),
     List(usize),
 }
 
 impl<T, const LENGTH: usize> ChunkBlock<T, LENGTH> {
     fn make(want: ChunkWant) -> Self {
         match want {
-            ChunkWant::Chunk => Self::Chunk(touched(LENGTH)),
+            ChunkWant::Chunks(count) => Self::Chunks((0..count).map(|_| touched(LENGTH)).collect()),
             ChunkWant::List(length) => Self::List(touched(length)),
         }
     }
@@ -52,9 +54,17 @@ const INITIAL_CHUNKS: usize = 64;
 impl<T, const LENGTH: usize> Chunks<T, LENGTH> {
     /// One chunk, empty.
     pub(crate) fn new() -> Self {
+        Self::in_bundles(1)
+    }
+
+    /// One chunk, empty. Further ones come so many at a time: short chunks would else be asked for one by one, and each
+    /// answer takes a while.
+    pub(crate) fn in_bundles(bundle: usize) -> Self {
+        assert!((1..=INITIAL_CHUNKS).contains(&bundle), "a list twice as long has room for a bundle");
         let mut list = Vec::with_capacity(INITIAL_CHUNKS);
         list.push(touched(LENGTH));
-        Self { list, stock: Stock::on_the_spot(ChunkBlock::make), awaited: 0, list_awaited: false }
+        let stock = Stock::on_the_spot(ChunkBlock::make);
+        Self { list, stock, bundle, awaited: 0, list_awaited: false }
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
@@ -69,7 +79,7 @@ impl<T, const LENGTH: usize> Chunks<T, LENGTH> {
     /// on their way.
     pub(crate) fn prepare(&mut self, needed: usize, soon: usize) -> Prepared {
         self.take_in();
-        while self.list.len() + self.awaited < soon && self.ask_for_chunk() {
+        while self.list.len() + self.awaited < soon && self.ask_for_chunks() {
             self.take_in();
         }
         if self.list.len() < needed { Prepared::Waiting } else { Prepared::Ready }
@@ -98,6 +108,18 @@ impl<T, const LENGTH: usize> Chunks<T, LENGTH> {
         &mut self.list[chunk]
     }
 
+    /// A chunk, if there are so many.
+    #[inline]
+    pub(crate) fn get_mut(&mut self, chunk: usize) -> Option<&mut Vec<T>> {
+        self.list.get_mut(chunk)
+    }
+
+    /// What is in a chunk.
+    #[inline]
+    pub(crate) fn values(&self, chunk: usize) -> &[T] {
+        &self.list[chunk]
+    }
+
     /// What has been put into the chunks, counted through as if all were full.
     #[inline]
     pub(crate) fn at(&self, index: usize) -> &T {
@@ -122,24 +144,27 @@ impl<T, const LENGTH: usize> Chunks<T, LENGTH> {
         self.list.capacity()
     }
 
-    /// Asks for a chunk, or for what it takes to have one more; false if that cannot be asked now.
-    fn ask_for_chunk(&mut self) -> bool {
-        if self.list.len() + self.awaited == self.list.capacity() {
+    /// Asks for chunks, or for what it takes to have more; false if that cannot be asked now.
+    fn ask_for_chunks(&mut self) -> bool {
+        if self.list.len() + self.awaited + self.bundle > self.list.capacity() {
             let asked = !self.list_awaited && self.stock.ask(ChunkWant::List(self.list.capacity() * 2));
             self.list_awaited |= asked;
             return asked;
         }
-        let asked = self.stock.ask(ChunkWant::Chunk);
-        self.awaited += usize::from(asked);
+        let asked = self.stock.ask(ChunkWant::Chunks(self.bundle));
+        if asked {
+            self.awaited += self.bundle;
+        }
         asked
     }
 
     fn take_in(&mut self) {
         while let Some(block) = self.stock.take() {
             match block {
-                ChunkBlock::Chunk(chunk) => {
-                    self.awaited -= 1;
-                    self.list.push(chunk);
+                ChunkBlock::Chunks(mut chunks) => {
+                    self.awaited -= chunks.len();
+                    self.list.append(&mut chunks);
+                    self.stock.give_back(ChunkBlock::Chunks(chunks));
                 }
                 ChunkBlock::List(mut longer) => {
                     self.list_awaited = false;

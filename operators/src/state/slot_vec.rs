@@ -157,6 +157,39 @@ impl<T> SlotVec<T> {
         }
     }
 
+    /// Whether there is no value.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.base.is_empty() && self.further.iter().all(Vec::is_empty)
+    }
+
+    /// Turns the order within each segment round, so that all values can be [taken out](Self::pop_of_first_segment)
+    /// first to last. Until they all are, nothing else makes sense.
+    pub(crate) fn reverse_segments(&mut self) {
+        self.segments_mut().for_each(<[T]>::reverse);
+    }
+
+    /// Takes the last value off the first segment that has one.
+    #[inline]
+    pub(crate) fn pop_of_first_segment(&mut self) -> Option<T> {
+        match self.base.pop() {
+            None => self.further.iter_mut().find_map(Vec::pop),
+            first => first,
+        }
+    }
+
+    /// Whether the base has a place for one more value.
+    #[inline(always)]
+    pub(crate) fn base_has_room(&self) -> bool {
+        self.base.len() < self.base.capacity()
+    }
+
+    /// Appends a value to the base.
+    #[inline(always)]
+    pub(crate) fn push_to_base(&mut self, value: T) {
+        self.base.push(value);
+    }
+
     /// Takes the last value off.
     pub(crate) fn pop(&mut self) -> Option<T> {
         let last = self.further.iter_mut().rev().find(|segment| !segment.is_empty());

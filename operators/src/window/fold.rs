@@ -1,23 +1,16 @@
-use std::{collections::VecDeque, hash::Hash, mem};
+use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
-use self::crowd::Crowd;
 use super::{
-    Sliding, TimeWindow, WindowResult, Windowed,
-    column::Column,
-    columns::{Columns, InUse},
+    Sliding, TimeWindow, Windowed,
     sliding::SliceNumber,
+    tables::{InUse, NoneInUse, Tables},
 };
 use crate::{
-    Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
-    key::SlotNumber,
+    Aggregate, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
+    state::{KeyTable, Stopped},
 };
-
-mod crowd;
-
-/// With more keys than this, looking one up takes the processor to memory, and records are looked up together.
-const KEYS_IN_CACHE: usize = 8_192;
 
 /// Aggregates the records of each key over windows of event time.
 ///
@@ -31,29 +24,36 @@ const KEYS_IN_CACHE: usize = 8_192;
 /// the results are the same however the inputs were interleaved.
 ///
 /// # Cost
-/// A record: one key look-up and one accumulator (beyond 8,192 keys, for 64 records together); a search among the open slices where it does not lie in
-/// the same slice as the record before. A closing window: one pass over the keys used in each of its slices.
-/// Memory: one accumulator for each key and open slice; keys are kept for good. It grows as [`KeyedState`] does, ahead of
-/// need if [`prepare`](Operator::prepare) is called and heeded; more slices in one batch than there are spare columns, of
-/// which there is one for each four slices open and two besides, cost the allocator's time.
+/// A record: one look-up of its key in its slice, which leads to its accumulator; a search among the open slices where it
+/// does not lie in the same slice as the record before. A closing window of one slice: nothing but its results; of several:
+/// a look-up for each key in each of its slices. Memory: each key with its accumulator, in each open slice that has records
+/// of it; nothing is kept of a key without records in an open window. It grows ahead of need if
+/// [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
+/// than there are spare tables, of which there is one for each four slices open and two besides; and a window of
+/// several slices that has far more keys than any of them or any window before.
 pub struct WindowFold<K, A: Aggregate<T>, T> {
     windows: Sliding,
     aggregate: A,
-    keys: KeyedState<K, ()>,
     /// The slices that have records and lie in an open window, in order of time.
-    slices: VecDeque<Slice<A::Acc>>,
-    /// The slice that the last record went to. Its column is here, and an absent one in its place.
-    recent: Recent<A::Acc>,
-    /// Columns that are not in use.
-    columns: Columns<A::Acc>,
+    slices: VecDeque<Slice<K, A::Acc>>,
+    /// The slice that the last record went to. Its table is here, and an absent one in its place.
+    recent: Recent<K, A::Acc>,
+    /// Tables of slices that are not in use.
+    tables: Tables<K, A::Acc>,
+    /// Tables for windows of several slices.
+    whole: Tables<K, A::Acc>,
+    /// At most so many keys that the window fired last did not have will be in the next.
+    fresh: usize,
+    /// How many it had.
+    fired: usize,
     /// The number of the first window that has not fired: all windows before it are closed.
     open_from: i64,
     /// What the records that come are judged by, and the first window that it leaves open.
     own: (Watermark, i64),
-    firing: Firing<A::Acc>,
-    /// Records of the recent slice that are yet to be added to it, where there are many keys.
-    crowd: Crowd<K, T>,
+    firing: Firing<K, A::Acc>,
+    fault: Option<Fault>,
     tally: Tally,
+    values: PhantomData<fn(T)>,
 }
 
 /// Records of one slice that count in the same windows.
@@ -61,99 +61,144 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
 /// An input that is ahead may have closed windows that have not fired yet, as the others hold them open. Its records do
 /// not count in those, though those of other inputs in the same slice do: then the slice is here twice, in the order of
 /// the first window in which its records count.
-struct Slice<A> {
+struct Slice<K, A> {
     number: SliceNumber,
     /// The number of the first window over it.
     first: i64,
     /// The numbers of the first and the last window in which its records count.
     windows: (i64, i64),
-    column: Column<A>,
+    /// What the records of each key come to.
+    table: KeyTable<K, A>,
 }
 
-/// The columns of an operator, in use.
-struct Used<'a, A> {
-    slices: &'a mut VecDeque<Slice<A>>,
-    apart: [&'a mut Column<A>; 2],
+/// The tables of an operator, in use.
+struct Used<'a, K, A> {
+    slices: &'a mut VecDeque<Slice<K, A>>,
+    recent: &'a mut KeyTable<K, A>,
 }
 
-impl<A> InUse<A> for Used<'_, A> {
+impl<K, A> InUse<K, A> for Used<'_, K, A> {
     fn slices(&self) -> usize {
         self.slices.len()
     }
 
-    fn columns<'a>(&'a mut self) -> impl Iterator<Item = &'a mut Column<A>>
+    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
     where
+        K: 'a,
         A: 'a,
     {
-        let apart = self.apart.iter_mut().map(|column| &mut **column);
-        apart.chain(self.slices.iter_mut().map(|slice| &mut slice.column))
+        iter::once(&mut *self.recent).chain(self.slices.iter_mut().map(|slice| &mut slice.table))
     }
 }
 
 /// What the hot path needs of a slice, so that records near each other in time skip the search for it.
-struct Recent<A> {
+struct Recent<K, A> {
     start: i64,
     /// In nanoseconds; zero if there is no recent slice.
     length: u64,
-    /// Where its column is to go back to.
+    /// Where its table is to go back to.
     index: Option<usize>,
     /// How many of the slice's windows are closed already to its records.
     missed: u64,
     /// How many records it has taken since it became the recent one.
     records: u64,
-    column: Column<A>,
+    table: KeyTable<K, A>,
 }
 
-impl<A> Recent<A> {
+impl<K, A> Recent<K, A> {
     #[inline(always)]
     fn contains(&self, time: Timestamp) -> bool {
         time.as_nanos().wrapping_sub(self.start).cast_unsigned() < self.length
     }
 }
 
-/// The window being emitted, which may take several calls if the output is narrow.
-struct Firing<A> {
-    window: TimeWindow,
-    /// Its accumulators; taken out one by one, so that the column is empty in the end.
-    column: Column<A>,
-    /// The slot number to go on with.
-    next: usize,
+impl<K: Hash + Eq + 'static, Acc> Recent<K, Acc> {
+    /// Adds records to the accumulators of their keys; comes back with the first that is of another slice, or whose key
+    /// is not known, and then with where the search for the key has stopped.
+    // HOT(window.records)
+    #[inline(always)]
+    fn add_known<T, A: Aggregate<T, Acc = Acc>>(
+        &mut self,
+        aggregate: &A,
+        records: &mut impl Iterator<Item = Record<Keyed<K, T>>>,
+    ) -> Option<(Record<Keyed<K, T>>, Option<Stopped>)> {
+        // All of it in variables of its own, which the compiler can keep in registers.
+        let (start, length) = (self.start, self.length);
+        let mut base = self.table.base();
+        let mut added = 0;
+        let rest = 'all: loop {
+            // A loop of its own for small integers, which takes little: the compiler finds that hard to see.
+            let record = loop {
+                let Some(record) = records.next() else { break 'all None };
+                if record.time.as_nanos().wrapping_sub(start).cast_unsigned() >= length {
+                    break 'all Some((record, None));
+                }
+                let Some(acc) = base.value_of_small(&record.value.key) else { break record };
+                aggregate.add(acc, &record.value.value);
+                added += 1;
+            };
+            match base.value_of_other(&record.value.key) {
+                Ok(acc) => aggregate.add(acc, &record.value.value),
+                Err(stopped) => break Some((record, Some(stopped))),
+            }
+            added += 1;
+        };
+        self.records += added;
+        rest
+    }
 }
 
-impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
+/// The window being emitted, which may take several calls if the output is narrow.
+struct Firing<K, A> {
+    window: TimeWindow,
+    /// Its keys and accumulators; taken out one by one, so that the table is empty in the end.
+    table: KeyTable<K, A>,
+    /// Whether that is one for windows of several slices.
+    is_whole: bool,
+}
+
+/// Spare tables kept while few slices are open: tumbling windows begin one at a time.
+const SPARE_MIN: usize = 2;
+
+impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
     /// An operator that has seen nothing yet, for a usual number of keys.
     pub fn new(windows: Sliding, aggregate: A) -> Self {
         let limits = KeyLimits::default();
         let zero = Timestamp::from_nanos(0);
-        let idle =
-            Firing { window: TimeWindow { start: zero, end: zero }, column: Column::absent(), next: 0 };
-        let column = Column::absent();
+        let table = KeyTable::absent();
         Self {
             windows,
             aggregate,
-            keys: KeyedState::new(limits),
             slices: VecDeque::with_capacity(64),
-            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, column },
-            columns: Columns::new(limits.base_length()),
+            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, table },
+            tables: Tables::new(limits, SPARE_MIN),
+            whole: Tables::new(limits, 1),
+            fresh: 0,
+            fired: 0,
             open_from: i64::MIN,
             own: (Watermark::MIN, i64::MIN),
-            firing: idle,
-            crowd: Crowd::new(),
+            firing: Firing {
+                window: TimeWindow { start: zero, end: zero },
+                table: KeyTable::absent(),
+                is_whole: false,
+            },
+            fault: None,
             tally: Tally::default(),
+            values: PhantomData,
         }
     }
 
-    /// The same for so many keys. It must not have seen anything yet.
+    /// The same for so many keys in a window. It must not have seen anything yet.
     #[must_use]
     pub fn with_limits(self, limits: KeyLimits) -> Self {
-        Self { keys: KeyedState::new(limits), columns: Columns::new(limits.base_length()), ..self }
+        Self { tables: Tables::new(limits, SPARE_MIN), whole: Tables::new(limits, 1), ..self }
     }
 
-    /// Puts the recent slice's column back in its place.
+    /// Puts the recent slice's table back in its place.
     fn leave_recent(&mut self) {
-        self.absorb();
         if let Some(index) = self.recent.index.take() {
-            mem::swap(&mut self.recent.column, &mut self.slices[index].column);
+            self.tables.note(self.recent.table.len());
+            mem::swap(&mut self.recent.table, &mut self.slices[index].table);
             self.recent.length = 0;
             self.tally = self.counted();
             self.recent.records = 0;
@@ -163,7 +208,6 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
     /// The tally with the records of the recent slice.
     fn counted(&self) -> Tally {
         let Recent { records, missed, .. } = self.recent;
-        let records = records + self.crowd.len() as u64;
         Tally {
             on_time: self.tally.on_time + records,
             missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
@@ -186,65 +230,53 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
         }
         // Windows that have fired need not be told from those that its records do not count in.
         let counts_from = if own_open <= self.open_from { first } else { first.max(own_open) };
-        let place = |slice: &Slice<_>| (slice.number, slice.windows.0);
+        let place = |slice: &Slice<_, _>| (slice.number, slice.windows.0);
         let index = match self.slices.binary_search_by_key(&(number, counts_from), place) {
             Ok(index) => index,
             Err(index) => {
-                let column = self.columns.take(self.slices.len(), self.keys.reach());
-                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), column });
+                let table = self.tables.take(self.slices.len());
+                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), table });
                 index
             }
         };
         let (start, length) = self.windows.extent(number);
-        let column = mem::replace(&mut self.slices[index].column, Column::absent());
-        self.recent = Recent { start, length, index: Some(index), missed, records: 0, column };
+        let table = mem::replace(&mut self.slices[index].table, KeyTable::absent());
+        self.recent = Recent { start, length, index: Some(index), missed, records: 0, table };
         Ok(())
     }
 
-    /// Adds the records that wait for it to the recent slice.
+    /// Begins the accumulator of a key that is new in the recent slice; or adds to it, if it is not among those expected.
+    // Not cold: with many keys it is called for many records.
     #[inline(never)]
-    fn absorb(&mut self) {
-        if self.crowd.len() == 0 {
-            return;
-        }
-        let mut crowd = mem::take(&mut self.crowd.records);
-        let slots = &mut self.crowd.slots;
-        self.keys.find_all(&crowd, slots);
-        self.recent.column.look_at(slots);
-        for (at, (key, value)) in crowd.drain(..).enumerate() {
-            match self.crowd.slots[at] {
-                Some(slot) => {
+    fn begin(&mut self, key: K, value: &T, stopped: Stopped) {
+        let begun = self.aggregate.lift(value);
+        if self.recent.table.len() < self.tables.limits().most {
+            match self.recent.table.insert_in_base(stopped, key, begun) {
+                Ok(()) => {
                     self.recent.records += 1;
-                    match self.recent.column.in_base(slot) {
-                        Some(acc) => self.aggregate.add(acc, &value),
-                        None => self.begin(slot, &value),
-                    }
+                    self.fresh += 1;
                 }
-                None => self.add_elsewhere(key, &value),
+                Err((key, begun)) => self.begin_elsewhere(key, value, begun),
+            }
+        } else {
+            self.begin_elsewhere(key, value, begun);
+        }
+    }
+
+    /// As [`begin`](Self::begin), wherever the key's entry is or goes.
+    #[inline(never)]
+    fn begin_elsewhere(&mut self, key: K, value: &T, begun: A::Acc) {
+        let table = &mut self.recent.table;
+        match table.find(&key) {
+            Ok(slot) => self.aggregate.add(&mut table.at_mut(slot).1, value),
+            Err(hash) => {
+                if !self.tables.begin(table, (key, hash), begun, &mut self.fault) {
+                    return;
+                }
+                self.fresh += 1;
             }
         }
-        self.crowd.records = crowd;
-    }
-
-    /// Adds to the accumulator of a key in the recent slice that is new, or not among those expected.
-    // Not cold: where there are more keys than expected, it is called for most records.
-    #[inline(never)]
-    fn add_elsewhere(&mut self, key: K, value: &T) {
-        if let Some(slot) = self.keys.intern_elsewhere(key, || ()) {
-            self.recent.records += 1;
-            self.begin(slot, value);
-        }
-    }
-
-    /// Adds to the accumulator of a key in the recent slice that has none yet, or is not among those expected.
-    #[inline(never)]
-    fn begin(&mut self, slot: SlotNumber, value: &T) {
-        let column = &mut self.recent.column;
-        column.reach_beyond(slot.index());
-        match column.get(slot) {
-            Some(acc) => self.aggregate.add(acc, value),
-            None => column.begin(slot, self.aggregate.lift(value)),
-        }
+        self.recent.records += 1;
     }
 
     #[cold]
@@ -276,62 +308,64 @@ impl<T, K: Hash + Eq + Clone, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
     fn assemble(&mut self, number: i64) {
-        let column = &mut self.firing.column;
-        let over = self.slices.iter_mut().take_while(|slice| slice.first <= number);
-        let mut slices = over.filter(|slice| slice.windows.0 <= number).peekable();
-        if let Some(oldest) = slices.next_if(|slice| slice.windows.1 == number) {
-            // The oldest slice is not needed after its last window: take its column as it is.
-            mem::swap(column, &mut oldest.column);
+        let Self { slices, firing: Firing { window, table, is_whole }, .. } = self;
+        let over = slices.partition_point(|slice| slice.first <= number);
+        let counts = |slice: &Slice<K, A::Acc>| slice.windows.0 <= number;
+        *is_whole = slices.range(..over).filter(|slice| counts(slice)).nth(1).is_some();
+        match slices.range_mut(..over).find(|slice| counts(slice) && slice.windows.1 == number) {
+            // A slice that is a window by itself is not needed after it: its table goes as it is.
+            Some(slice) if !*is_whole => mem::swap(table, &mut slice.table),
+            _ => {
+                *is_whole = true;
+                *table = self.whole.take(0);
+                for (key, part) in
+                    slices.range(..over).filter(|slice| counts(slice)).flat_map(|slice| slice.table.iter())
+                {
+                    match table.find(key) {
+                        Ok(slot) => self.aggregate.combine(&mut table.at_mut(slot).1, part),
+                        Err(hash) => {
+                            self.whole.begin(table, (key.clone(), hash), part.clone(), &mut self.fault);
+                        }
+                    }
+                }
+            }
         }
-        if column.is_absent() {
-            *column = self.columns.take(0, self.keys.reach());
-        }
-        for slice in slices {
-            // It may have been lengthened already for keys that are yet to come.
-            column.reach_beyond(slice.column.reach().min(self.keys.len()) - 1);
-            column.combine(&slice.column, |acc, part| self.aggregate.combine(acc, part));
-        }
-        self.firing.window = self.windows.window(number);
-        self.firing.next = 0;
+        self.fired = table.len();
+        self.fresh = slices.range(over..).map(|slice| slice.table.len()).sum();
+        table.begin_to_empty();
+        *window = self.windows.window(number);
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
-        while self.slices.front().is_some_and(|slice| slice.windows.1 < self.open_from) {
-            let column = self.slices.pop_front().map(|slice| slice.column);
-            column
-                .into_iter()
-                .filter(|column| !column.is_absent())
-                .for_each(|column| self.columns.put_back(column));
+        while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
+            self.tables.put_back(slice.table);
         }
     }
 
-    /// Emits what is left of the window being fired, keys in the order in which they first appeared.
+    /// Emits what is left of the window being fired, keys in the order in which they first appeared: slice by slice, and
+    /// as they came within each.
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Firing { window, column, next } = &mut self.firing;
+        let Firing { window, table, is_whole } = &mut self.firing;
         loop {
-            if !out.has_room() && column.first_from(*next).is_some() {
+            if !out.has_room() && !table.is_emptied() {
                 return Step::More;
             }
-            let Some((slot, acc)) = column.take_from(*next) else { break };
-            *next = slot.index() + 1;
-            let key = self.keys.key(slot).clone();
-            let result = WindowResult { window: *window, key, value: self.aggregate.finish(acc) };
+            let Some((key, acc)) = table.take_next() else { break };
             self.tally.results += 1;
-            let last_instant = Timestamp::from_nanos(window.end.as_nanos().saturating_sub(1));
-            out.emit(Record { time: last_instant, value: Windowed::Result(result) });
+            out.emit(window.result(key, self.aggregate.finish(acc)));
         }
-        *next = 0;
         // The next slice is to get this one, which is still in cache.
-        self.columns.put_back_empty(mem::replace(column, Column::absent()));
+        let tables = if *is_whole { &mut self.whole } else { &mut self.tables };
+        tables.put_back_emptied(mem::replace(table, KeyTable::absent()));
         Step::Done
     }
 }
 
 /// The clone has the same windows, aggregate and limits and has seen nothing: it serves another instance.
-impl<T, K: Hash + Eq + Clone, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
+impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
     fn clone(&self) -> Self {
-        Self::new(self.windows, self.aggregate.clone()).with_limits(self.keys.limits())
+        Self::new(self.windows, self.aggregate.clone()).with_limits(self.tables.limits())
     }
 }
 
@@ -351,17 +385,24 @@ where
         {
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
         }
-        if self.crowd.is_wanted {
-            if self.crowd.push(key, value) {
-                self.absorb();
-            }
-            return;
+        match self.recent.table.base().value(&key) {
+            Ok(acc) => self.aggregate.add(acc, &value),
+            Err(stopped) => return self.begin(key, &value, stopped),
         }
-        let Some(slot) = self.keys.find_in_base(&key) else { return self.add_elsewhere(key, &value) };
         self.recent.records += 1;
-        match self.recent.column.in_base(slot) {
-            Some(acc) => self.aggregate.add(acc, &value),
-            None => self.begin(slot, &value),
+    }
+
+    #[inline(always)]
+    fn on_records(
+        &mut self,
+        mut records: impl Iterator<Item = Record<Keyed<K, T>>>,
+        out: &mut impl Emit<Self::Out>,
+    ) {
+        while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
+            match stopped {
+                Some(stopped) => self.begin(record.value.key, &record.value.value, stopped),
+                None => self.on_record(record, out),
+            }
         }
     }
 
@@ -395,24 +436,24 @@ where
     }
 
     fn connect(&mut self, supplies: &mut impl Supplies) {
-        self.keys.connect(supplies);
-        self.columns.connect(supplies);
+        self.tables.connect(supplies);
+        self.whole.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        if self.keys.len() > KEYS_IN_CACHE && !self.crowd.is_wanted {
-            self.crowd.is_wanted = true;
+        let Self { slices, recent: Recent { table: recent, .. }, .. } = self;
+        self.tables.note(recent.len());
+        let tables = self.tables.prepare(records, Used { slices, recent });
+        if self.windows.tumble() {
+            return tables;
         }
-        let keys = self.keys.prepare(records);
-        let needed = self.keys.len().saturating_add(records).min(self.keys.reach());
-        let Self { slices, recent, firing, .. } = self;
-        let in_use = Used { slices, apart: [&mut recent.column, &mut firing.column] };
-        let columns = self.columns.prepare(needed, self.keys.reach(), in_use);
-        if keys == Prepared::Ready { columns } else { keys }
+        self.whole.note(self.fired + self.fresh);
+        // Both are asked, so that neither is late for want of the other.
+        tables.and(self.whole.prepare(records, NoneInUse))
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.keys.fault()
+        self.fault
     }
 
     fn tally(&self) -> Tally {

@@ -73,6 +73,11 @@ impl Sliding {
         Self::new(size, size)
     }
 
+    /// Whether each instant lies in one window alone.
+    pub(super) fn tumble(&self) -> bool {
+        self.size == self.every
+    }
+
     /// The instants at which a window ends.
     pub fn ends(&self) -> Grid {
         let every = Duration::from_nanos(self.every.unsigned_abs());

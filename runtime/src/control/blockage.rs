@@ -53,10 +53,10 @@ pub(super) fn find(layout: &Layout, sampled: &[Sample], stalls: &[Stall]) -> Vec
         if task.meter.is_finished() {
             continue;
         }
-        let held = stalls.iter().find(|stall| !stall.over && stall.worker == task.worker);
+        let held = stalls.iter().find(|stall| !stall.over && stall.worker == task.instance.worker);
         if held.is_some_and(|stall| !task.survey.operators.contains(&stall.operators[0])) {
             let operators = task.survey.operators.clone();
-            found.push(Blockage::NotRun { operators, worker: task.worker });
+            found.push(Blockage::NotRun { operators, worker: task.instance.worker });
         }
         if task.meter.is_blocked() {
             found.extend(room_wanted(layout, task));
@@ -90,12 +90,23 @@ fn watermark_wanted(layout: &Layout, task: &TaskSite, sample: &Sample) -> Option
     let first = *task.survey.operators.first()?;
     match task.survey.inputs.as_slice() {
         // A source that is busy gets on; one that does nothing is what all others wait for.
-        [] => (sample.rests(task) && !task.meter.is_blocked())
-            .then_some(Blockage::SourceWatermark { source: first, at }),
+        [] => (sample.rests(task) && !task.meter.is_blocked()).then(|| Blockage::SourceWatermark {
+            source: first,
+            part: part_of(layout, task),
+            at,
+        }),
         [_] => None,
         inputs => {
             let (_, held_by) = layout.writer_of(*inputs.get(task.meter.standing().held_by)?)?;
             Some(Blockage::Watermark { operator: first, at, held_by })
         }
     }
+}
+
+/// Which part of its source a task reads, if that has several.
+fn part_of(layout: &Layout, task: &TaskSite) -> Option<usize> {
+    let source = task.survey.operators.first()?;
+    let reads_it =
+        |other: &&TaskSite| other.survey.inputs.is_empty() && other.survey.operators.first() == Some(source);
+    (layout.tasks.iter().filter(reads_it).count() > 1).then_some(task.instance.number)
 }

@@ -4,7 +4,7 @@ use std::{hash::Hash, marker::PhantomData};
 
 use nacreous_operators::Keyed;
 
-use super::{Assembly, Make, PortId};
+use super::{Assembly, Instance, Make, PortId};
 use crate::{
     downstream::{Copies, EdgeOut, Route, SinkEnd},
     operator_name::OperatorId,
@@ -21,8 +21,9 @@ pub(crate) struct ForwardMake {
 impl<T: Send + 'static> Make<T> for ForwardMake {
     type Down = EdgeOut<T>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> EdgeOut<T> {
-        let out = plan.edge_into(self.port, worker).expect("a stream that others are led to ends in a sink");
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> EdgeOut<T> {
+        let out =
+            plan.edge_into(self.port, instance).expect("a stream that others are led to ends in a sink");
         if self.accountable { out.accountable() } else { out }
     }
 }
@@ -37,8 +38,8 @@ pub(crate) struct RouteMake {
 impl<K: Hash + Send + 'static, T: Send + 'static> Make<Keyed<K, T>> for RouteMake {
     type Down = Route<K, T>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Route<K, T> {
-        let lanes = plan.edges_into(self.port, worker).into_iter();
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Route<K, T> {
+        let lanes = plan.edges_into(self.port, instance).into_iter();
         Route::new(lanes.map(|lane| if self.accountable { lane.accountable() } else { lane }).collect())
     }
 }
@@ -52,8 +53,8 @@ pub(crate) struct CopiesMake {
 impl<T: Clone + Send + 'static> Make<T> for CopiesMake {
     type Down = Copies<T>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Copies<T> {
-        let outs = self.ports.iter().filter_map(|port| plan.edge_into(*port, worker)).collect();
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Copies<T> {
+        let outs = self.ports.iter().filter_map(|port| plan.edge_into(*port, instance)).collect();
         Copies::new(outs, self.accountable)
     }
 }
@@ -75,9 +76,9 @@ impl<T, S> SinkMake<T, S> {
 impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<T, S> {
     type Down = SinkEnd<T, S>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
         let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
-        sink.attach(plan.bell(worker));
+        sink.attach(plan.bell(instance));
         SinkEnd::new(sink, plan.name_of(self.operator), plan.batch(), self.accountable)
     }
 }

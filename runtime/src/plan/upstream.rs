@@ -9,7 +9,7 @@ use std::{hash::Hash, marker::PhantomData};
 use nacreous_operators::{Keyed, Operator};
 use nacreous_watermark::BoundedDisorder;
 
-use super::{Assembly, ForwardMake, Instances, PortId, RouteMake};
+use super::{Assembly, ForwardMake, Instance, Instances, PortId, RouteMake};
 use crate::{
     downstream::{Downstream, Fork, Fused, SideFork},
     operator_name::OperatorId,
@@ -41,18 +41,19 @@ pub trait Make<T>: 'static {
     /// What is made.
     type Down: Downstream<T> + 'static;
 
-    /// Makes one, to run on this worker.
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down;
+    /// Makes the one that follows this instance.
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down;
 }
 
-/// The beginning of a stream: a source and its event time.
+/// The beginning of a stream: the parts of a source, each with an event time of its own.
 pub(crate) struct FromSource<S, C> {
-    pub(crate) source: S,
+    pub(crate) parts: Vec<(S, C)>,
     pub(crate) operator: OperatorId,
     pub(crate) rejects: PortId,
-    pub(crate) clock: C,
     pub(crate) time_operator: OperatorId,
     pub(crate) disorder: BoundedDisorder,
+    /// One for each part.
+    pub(crate) instances: Instances,
 }
 
 impl<S, C> Upstream for FromSource<S, C>
@@ -63,22 +64,23 @@ where
     type Out = S::Item;
 
     fn assemble(self, mut make: impl Make<S::Item>, plan: &mut Assembly) {
-        let worker = plan.workers_of(Instances::AtSources).start;
-        let down = make.make(plan, worker);
-        let parts = SourceParts {
-            source: self.source,
-            bell: plan.bell(worker),
-            name: plan.name_of(self.operator),
-            rejects: plan.edge_into(self.rejects, worker),
-            clock: self.clock,
-            time_name: plan.name_of(self.time_operator),
-            disorder: self.disorder,
-            cadence: plan.cadence(),
-            watermark_every: plan.watermark_every(),
-            quantum: plan.batch(),
-            requests: plan.requests(),
-        };
-        plan.add(worker, SourceTask::new(parts, down));
+        for ((source, clock), instance) in self.parts.into_iter().zip(plan.instances_of(self.instances)) {
+            let down = make.make(plan, instance);
+            let parts = SourceParts {
+                source,
+                bell: plan.bell(instance),
+                name: plan.name_of(self.operator),
+                rejects: plan.edge_into(self.rejects, instance),
+                clock,
+                time_name: plan.name_of(self.time_operator),
+                disorder: self.disorder.clone(),
+                cadence: plan.cadence(),
+                watermark_every: plan.watermark_every(),
+                quantum: plan.batch(),
+                requests: plan.requests(),
+            };
+            plan.add(instance, SourceTask::new(parts, down));
+        }
     }
 }
 
@@ -98,9 +100,9 @@ impl<T: Send + 'static> Upstream for FromPort<T> {
     type Out = T;
 
     fn assemble(self, mut make: impl Make<T>, plan: &mut Assembly) {
-        for (worker, edges) in plan.inputs_of::<T>(self.port) {
-            let down = make.make(plan, worker);
-            plan.add(worker, EdgeTask::new(edges, down));
+        for (instance, edges) in plan.inputs_of::<T>(self.port) {
+            let down = make.make(plan, instance);
+            plan.add(instance, EdgeTask::new(edges, down));
         }
     }
 }
@@ -121,12 +123,12 @@ pub(crate) struct Stage<O> {
 }
 
 impl<O: Clone> Stage<O> {
-    fn fuse<T, D>(&self, plan: &mut Assembly, worker: usize, down: D) -> Fused<O, D>
+    fn fuse<T, D>(&self, plan: &mut Assembly, instance: Instance, down: D) -> Fused<O, D>
     where
         O: Operator<T>,
     {
         let Self { mut operator, id, accountable } = self.clone();
-        operator.connect(&mut plan.supplies(worker));
+        operator.connect(&mut plan.supplies(instance));
         Fused { operator, name: plan.name_of(id), accountable, down }
     }
 }
@@ -155,9 +157,9 @@ where
 {
     type Down = Fused<O, M::Down>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
-        let down = self.next.make(plan, worker);
-        self.stage.fuse(plan, worker, down)
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
+        let down = self.next.make(plan, instance);
+        self.stage.fuse(plan, instance, down)
     }
 }
 
@@ -190,13 +192,13 @@ where
 {
     type Down = SideFork<M::Down, F::Side>;
 
-    fn make(&mut self, plan: &mut Assembly, worker: usize) -> Self::Down {
-        SideFork { main: self.next.make(plan, worker), side: plan.edge_into(self.side, worker) }
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
+        SideFork { main: self.next.make(plan, instance), side: plan.edge_into(self.side, instance) }
     }
 }
 
-/// A keyed stream, spread over the keyed workers: straight through where there is but one worker, by a
-/// lane to each otherwise.
+/// A keyed stream, spread over the keyed workers: straight through where there is but one instance before it and
+/// behind it, and on one worker; by a lane to each otherwise.
 pub(crate) struct Exchange<U> {
     pub(crate) up: U,
     pub(crate) from: Instances,
@@ -211,8 +213,7 @@ where
     type Out = Keyed<K, T>;
 
     fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly) {
-        let readers = plan.workers_of(Instances::Keyed);
-        if readers.len() == 1 && plan.workers_of(self.from) == readers {
+        if plan.is_straight(self.from) {
             return self.up.assemble(make, plan);
         }
         let port = plan.new_port(Instances::Keyed);
@@ -231,7 +232,7 @@ impl<U: Upstream> Upstream for Gather<U> {
     type Out = U::Out;
 
     fn assemble(self, make: impl Make<U::Out>, plan: &mut Assembly) {
-        if plan.workers_of(self.from).len() == 1 {
+        if plan.instances_of(self.from).len() == 1 {
             return self.up.assemble(make, plan);
         }
         let port = plan.new_port(Instances::Gathered);

@@ -1,14 +1,14 @@
-use std::{cell::RefCell, hash::Hash, rc::Rc};
+use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
 
-use nacreous_operators::{Keyed, Operator};
+use nacreous_operators::{Aggregate, KeyLimits, Keyed, Operator, Sliding};
 
 use crate::{
     downstream::Fork,
     graph::{Parts, Port, Role, Root},
     operator_name::{OperatorId, OperatorName},
     plan::{
-        Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, RouteMake, Stage, Then,
-        Upstream,
+        Aggregated, Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, RouteMake,
+        Stage, Then, Upstream,
     },
 };
 
@@ -47,8 +47,14 @@ impl<T: Send + 'static> Carried<FromPort<T>> {
 
 impl<U: Upstream> Carried<U> {
     /// The stream of a source.
-    pub(crate) fn at_source(up: U, graph: Shared, root: Root, last: OperatorId) -> Self {
-        Self { up, graph, root, instances: Instances::AtSources, last, accountable: true, fresh: None }
+    pub(crate) fn at_source(
+        up: U,
+        graph: Shared,
+        root: Root,
+        instances: Instances,
+        last: OperatorId,
+    ) -> Self {
+        Self { up, graph, root, instances, last, accountable: true, fresh: None }
     }
 
     /// A new operator on this stream.
@@ -101,9 +107,30 @@ impl<U: Upstream> Carried<U> {
         Carried { instances: Instances::Keyed, ..self.extend(|up| Exchange { up, from }) }
     }
 
+    /// The results of an aggregate over windows of the stream, on the keyed workers.
+    pub(crate) fn aggregated<K, T, A>(
+        self,
+        windows: Sliding,
+        aggregate: A,
+        limits: KeyLimits,
+        name: OperatorName,
+    ) -> Carried<Aggregated<U, K, A, T>>
+    where
+        U: Upstream<Out = Keyed<K, T>>,
+        K: Hash + Eq + Clone + Send + 'static,
+        T: Send + 'static,
+        A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let id = self.add_operator(name);
+        let (from, accountable) = (self.instances, self.accountable);
+        let records = PhantomData;
+        let with = |up| Aggregated { up, from, windows, aggregate, limits, id, accountable, records };
+        Carried { instances: Instances::Keyed, last: id, ..self.extend(with) }
+    }
+
     /// Brings the instances of the stream together in one place.
     pub(crate) fn gather(mut self) -> Carried<Gather<U>> {
-        if self.instances == Instances::Keyed
+        if !self.instances.is_one()
             && let Some(port) = self.fresh
         {
             // It can begin there at once.
@@ -111,7 +138,7 @@ impl<U: Upstream> Carried<U> {
             self.instances = Instances::Gathered;
         }
         let from = self.instances;
-        let instances = if from == Instances::Keyed { Instances::Gathered } else { from };
+        let instances = if from.is_one() { from } else { Instances::Gathered };
         Carried { instances, ..self.extend(|up| Gather { up, from }) }
     }
 
@@ -126,7 +153,7 @@ impl<U: Upstream> Carried<U> {
         self.end(RouteMake { port, accountable: arrives });
     }
 
-    /// Ends the stream in a port: in one place, unless its instances are where the port's are.
+    /// Ends the stream in a port: in one place, unless the port has an instance for each of its own.
     pub(crate) fn gather_into(self, port: PortId, accountable: bool) {
         // What leaves the accounts here has arrived.
         let arrives = self.accountable && !accountable;

@@ -16,7 +16,8 @@ use crate::{
 ///
 /// What follows runs once on each worker that shares the keys, and has all records of its keys. There is memory for
 /// 1,024 keys in each instance from the beginning, unless [`expect_keys`](Self::expect_keys) says otherwise. Keys are
-/// kept for the life of the job, and so is the state of an operator for each.
+/// kept for the life of the job, and so is the state of an operator for each; but windows keep a key no longer than it has
+/// records in one of them.
 ///
 /// ```
 /// use nacreous::prelude::*;
@@ -52,6 +53,10 @@ impl<K, T, U> KeyedStream<K, T, U> {
     /// How many distinct keys each instance of the operator that follows has memory for from the beginning; there is an
     /// instance on each worker that shares the keys. More keys are taken as well: memory for them is prepared
     /// beside the data threads, but each of their records costs some nanoseconds more.
+    ///
+    /// Of windows it is the number of keys in one window that counts. If it is 8,192 or less, and no
+    /// [limit](Self::max_keys) is set, an [aggregate](WindowedStream::aggregate) over windows of a stream that comes from
+    /// elsewhere has two stages: it is added up where the records are, and put together where the keys are.
     pub fn expect_keys(mut self, keys: usize) -> Self {
         self.limits.expected = keys;
         self
@@ -59,6 +64,12 @@ impl<K, T, U> KeyedStream<K, T, U> {
 
     /// How many distinct keys an instance of the operator that follows may meet at the most. One more fails the job
     /// with an error that says so, rather than to take more memory.
+    ///
+    /// An [aggregate](WindowedStream::aggregate) over windows forgets a key with the last window it has records in. There
+    /// this is how many may be in one window.
+    ///
+    /// A [join in windows](WindowedStream::join) keeps no key beyond its records either. There this is how many may be in one
+    /// window, and it is found when the window closes; to count them takes a further look-up for each record.
     pub fn max_keys(mut self, keys: usize) -> Self {
         self.limits.most = keys;
         self

@@ -6,7 +6,7 @@ use std::hash::Hash;
 
 use nacreous_operators::{Keyed, Record};
 
-use super::{Ended, KeyedStream, SourceStream, Stream, WindowedStream};
+use super::{Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};
 use crate::{plan::FromPort, sink::Collected, source::Source};
 
 /// Something that cannot be, and so can become anything.
@@ -90,6 +90,31 @@ impl<S: Source> SourceStream<S> {
     }
 
     pub fn collect(self) -> Collected<Of<S>>
+    where
+        Self: HasTime,
+    {
+        self.never()
+    }
+}
+
+/// What one is most likely to begin with.
+#[doc(hidden)]
+impl<S: Source> SourceStreams<S> {
+    pub fn map<O: Send + 'static, F: FnMut(Of<S>) -> O>(self, _: F) -> Stream<O>
+    where
+        Self: HasTime,
+    {
+        self.never()
+    }
+
+    pub fn filter<F: FnMut(&Of<S>) -> bool>(self, _: F) -> Stream<Of<S>>
+    where
+        Self: HasTime,
+    {
+        self.never()
+    }
+
+    pub fn key_by<K: Hash, F: FnMut(&Of<S>) -> K>(self, _: F) -> KeyedFromPort<K, Of<S>>
     where
         Self: HasTime,
     {

@@ -1,8 +1,6 @@
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{
-    Aggregate, Either, KeyLimits, Keyed, Sliding, WindowFold, WindowJoin, WindowResult,
-};
+use nacreous_operators::{Aggregate, Either, KeyLimits, Keyed, Sliding, WindowJoin, WindowResult};
 
 use super::{
     Stream,
@@ -61,8 +59,9 @@ where
     /// ```
     ///
     /// # Cost
-    /// A record: one look-up of its key and one accumulator, however many windows it lies in. A window that closes:
-    /// size ÷ hop slices are combined, for each key in them.
+    /// A record: one look-up of its key, however many windows it lies in. A window that closes: nothing but its results if
+    /// windows do not overlap; else a look-up for each key in each of size ÷ hop slices. Keys that are integers less than
+    /// the number expected are found without a hash.
     #[track_caller]
     pub fn aggregate<A>(
         self,
@@ -75,8 +74,8 @@ where
         A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
     {
         let name = OperatorName::here("aggregate");
-        let operator = WindowFold::new(self.windows, aggregate).with_limits(self.limits);
-        Stream::of_results(self.carried.exchange().then(operator, name)).part(Role::Side)
+        Stream::of_results(self.carried.aggregated(self.windows, aggregate, self.limits, name))
+            .part(Role::Side)
     }
 
     /// Joins each record of a window with each of the other stream that has the same key and lies in the same window:
@@ -85,8 +84,15 @@ where
     /// The pairs of a window leave when the watermarks of both streams have passed its end. A record that finds all its
     /// windows closed by the watermark of its own stream is late.
     ///
+    /// The pairs of a key come in order of the other stream's records, then of this one's. How those of several keys are
+    /// mixed depends on the keys' hashes and on how many records came before: it is always the same if the records of both
+    /// streams come in the same order. [`expect_keys`](KeyedStream::expect_keys) says what the first windows are laid out
+    /// for; later ones are by those before them.
+    ///
     /// # Cost
-    /// Each record is stored once, with others of its key. A window that closes is passed over key by key.
+    /// A record is written once, beside others whose keys have similar hashes. A window that closes is passed over once,
+    /// in parts that fit the innermost cache: a table of this stream's records, in which the other's are looked up. Put the
+    /// stream with fewer records first, if there is a choice.
     #[track_caller]
     pub fn join<R, V, O, F>(
         self,

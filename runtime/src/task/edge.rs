@@ -6,7 +6,7 @@ use nacreous_watermark::Valve;
 
 use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
-    downstream::{Downstream, Extent, Halt},
+    downstream::{Downstream, Extent, Halt, is_small},
     lane::{EdgeIn, UnplacedEdge},
     meter::{Counts, Standing},
     survey::Survey,
@@ -58,8 +58,10 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                 let records = batch.len();
                 self.outlet.judge_by(self.valve.of(lane).max(batch.judged_by()));
                 let signal = batch.signal();
-                for record in batch.drain() {
-                    self.outlet.down.record(record);
+                if is_small::<T>() {
+                    self.outlet.down.records(batch.drain());
+                } else {
+                    batch.drain().for_each(|record| self.outlet.down.record(record));
                 }
                 edge.release(records);
                 if let Some(signal) = signal {

@@ -1,6 +1,8 @@
 mod clock;
+mod run;
 
 pub(crate) use clock::{Arrival, Clock};
+use run::Run;
 
 use std::{num::NonZero, sync::Arc, time::Duration};
 
@@ -11,7 +13,7 @@ use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
     bell::Bell,
     control::Requests,
-    downstream::{Downstream, EdgeOut, Extent, Flushed, Halt},
+    downstream::{Downstream, EdgeOut, Extent, Flushed, Halt, is_small},
     job::Failure,
     meter::{Counts, Standing},
     operator_name::{Blame, OperatorName},
@@ -53,6 +55,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Where a source puts what it reads.
 struct Inlet<R, C, D> {
+    name: OperatorName,
     rejects: Option<EdgeOut<R>>,
     clock: C,
     time_name: OperatorName,
@@ -64,10 +67,10 @@ struct Inlet<R, C, D> {
     edge_at: Timestamp,
     /// Whether the watermark is wanted between edges too, so that the latest time must be known at all times.
     watch_all: bool,
-    /// How many records this step may take, and how many of those are left. What was taken is counted from
-    /// the two, once a step.
-    allowed: usize,
-    room: usize,
+    /// How many records this step may take, and how many of those are left; less than none once a source has gone on
+    /// regardless. What was taken is counted from the two, once a step.
+    allowed: isize,
+    room: isize,
     /// When time was last seen to have gone on without a record.
     let_pass: Timestamp,
     records_in: u64,
@@ -82,6 +85,7 @@ impl<S: Source, C, D> SourceTask<S, C, D> {
         let watch_all = parts.watermark_every.is_some();
         let edge_at = edge_at(&parts.disorder, next_edge, watch_all);
         let inlet = Inlet {
+            name: parts.name,
             rejects: parts.rejects,
             clock: parts.clock,
             time_name: parts.time_name,
@@ -124,26 +128,51 @@ where
     // HOT(source.accept)
     #[inline(always)]
     fn accept(&mut self, value: T) -> Demand {
-        let demand = self.take_one();
+        self.room -= 1;
         let blame = Blame::on(&self.time_name);
         let time = self.clock.time_of(&value);
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
         if time >= self.edge_at && !self.look_closer::<T>(time) {
-            return Demand::Enough;
+            self.count_taken();
         }
-        demand
+        self.demand()
+    }
+
+    #[inline(always)]
+    fn accept_all(&mut self, items: &mut impl Iterator<Item = T>) -> Demand {
+        if !is_small::<T>() {
+            let has_enough = items.any(|item| self.accept(item) == Demand::Enough);
+            return if has_enough { Demand::Enough } else { Demand::More };
+        }
+        while self.room > 0 {
+            // The record that ends a run is judged by the watermark as it stood before it, and moves it afterwards.
+            let clock = (&mut self.clock, &self.time_name);
+            let mut run = Run::new((items, &self.name), clock, self.edge_at, &mut self.room);
+            self.outlet.down.records(&mut run);
+            let (edge, is_over) = (run.edge, run.is_over);
+            drop(run);
+            if is_over {
+                return Demand::More;
+            }
+            if let Some(time) = edge
+                && !self.look_closer::<T>(time)
+            {
+                self.count_taken();
+            }
+        }
+        self.say_enough()
     }
 
     fn reject(&mut self, reject: R) -> Demand {
-        let demand = self.take_one();
+        self.room -= 1;
         self.rejected += 1;
         if let Some(rejects) = &mut self.rejects {
             // A row that could not be read has no event time.
             rejects.record(Record { time: Timestamp::MIN, value: reject });
         }
-        demand
+        self.demand()
     }
 }
 
@@ -172,11 +201,7 @@ impl<R: Send, C, D> Inlet<R, C, D> {
             Step::Done => self.outlet.passed = watermark,
             Step::More => self.outlet.owed.push_back(watermark),
         }
-        let go_on = self.outlet.owed.is_empty() && self.outlet.down.has_room();
-        if !go_on {
-            self.count_taken();
-        }
-        go_on
+        self.outlet.owed.is_empty() && self.outlet.down.has_room()
     }
 
     /// Nothing comes at the moment. If time goes on even so, the watermark goes with it; whether it has.
@@ -200,15 +225,21 @@ impl<R: Send, C, D> Inlet<R, C, D> {
         true
     }
 
-    /// One record less to take in this step.
+    /// Whether this step may take more.
     #[inline(always)]
-    fn take_one(&mut self) -> Demand {
-        self.room = self.room.checked_sub(1).expect("a source returns when it is told that it is enough");
-        if self.room == 0 { Demand::Enough } else { Demand::More }
+    fn demand(&self) -> Demand {
+        if self.room > 0 { Demand::More } else { self.say_enough() }
+    }
+
+    #[inline(never)]
+    fn say_enough(&self) -> Demand {
+        assert!(self.room == 0, "a source returns when it is told that it is enough");
+        Demand::Enough
     }
 
     /// Allows so many records to be taken.
     fn allow(&mut self, records: usize) {
+        let records = isize::try_from(records).expect("a batch fits in memory");
         (self.allowed, self.room) = (records, records);
     }
 
@@ -220,7 +251,7 @@ impl<R: Send, C, D> Inlet<R, C, D> {
 
     /// Records taken and not yet added up.
     fn taken(&self) -> u64 {
-        (self.allowed - self.room) as u64
+        (self.allowed - self.room).unsigned_abs() as u64
     }
 
     fn flush_rejects(&mut self, extent: Extent) -> Result<Flushed, Halt> {

@@ -21,7 +21,7 @@ use super::{
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
-const WORKERS: [usize; 2] = [1, 3];
+const WORKERS: [usize; 3] = [1, 2, 3];
 
 /// Holds the first source at two records until the counts have been taken.
 #[derive(Clone)]
@@ -108,13 +108,19 @@ fn run(row: &Row<Stops>, keys: Keys, workers: usize, stops: &Stops) -> Found {
     Found { data: grown.collect(), control: sum(control) - sum(control_before) }
 }
 
+/// The steady state. Far enough apart that each worker has had many turns between the two, however they are scheduled:
+/// what a window over several parts adds up comes out when the last of them has come so far.
+fn steady(leaks: bool) -> Stops {
+    Stops::at(200_000, 500_000, leaks)
+}
+
 #[test]
 fn no_operator_allocates_on_a_data_thread_in_the_steady_state() {
     let _turn = turn();
     let mut wrong = Vec::new();
     for row in Row::all() {
         for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, &Stops::at(200_000, 500_000, false));
+            let found = run(&row, Keys::Few, workers, &steady(false));
             if found.data.iter().any(|(_, count)| *count > 0) {
                 wrong.push(format!("{}, {workers} workers: {:?}", row.name, found.data));
             }
@@ -132,7 +138,9 @@ fn no_operator_allocates_on_a_data_thread_while_keys_come_that_nobody_expected()
         for workers in WORKERS {
             let stops = Stops::at(GROWTH_BEGINS, GROWTH_BEGINS + KEYS - 1_000, false);
             let found = run(&row, Keys::Growing(KEYS), workers, &stops);
-            if found.data.iter().any(|(_, count)| *count > 0) || found.control == 0 {
+            // A join in windows keeps no keys: it has nothing to grow.
+            let grows = row.name != "window join";
+            if found.data.iter().any(|(_, count)| *count > 0) || (grows && found.control == 0) {
                 let Found { data, control } = found;
                 wrong.push(format!("{}, {workers} workers: {data:?}, control {control}", row.name));
             }
@@ -146,7 +154,7 @@ fn an_operator_that_allocates_is_noticed() {
     let _turn = turn();
     for row in Row::all() {
         for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, &Stops::at(10_000, 50_000, true));
+            let found = run(&row, Keys::Few, workers, &steady(true));
             let noticed: u64 = found.data.iter().map(|(_, count)| count).sum();
             assert!(noticed > 10, "{}, {workers} workers: {:?}", row.name, found.data);
         }

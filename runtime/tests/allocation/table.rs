@@ -1,8 +1,19 @@
 //! A graph for each operator, without end, of records that are `Copy`: what is said of the steady state is tried on each.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    convert::Infallible,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::Duration,
+};
 
-use nacreous::{Context, Interval, Offset, Process, Stream, Upstream, prelude::*};
+use nacreous::{
+    BoxError, Context, Interval, Offset, Process, Stream, Upstream,
+    prelude::*,
+    source::{Demand, Intake, Readiness, Source},
+};
 
 /// What a test has happen on the data threads while a graph runs.
 pub(crate) trait Probe: Clone + Send + 'static {
@@ -102,6 +113,17 @@ impl<P: Probe> Row<P> {
             row("isolate", |graph, _, mut probe| {
                 watched(graph, probe.clone()).isolate().map(seen_by(&mut probe)).discard();
             }),
+            row("map of a source in parts", |graph, _, mut probe| {
+                watched_parts(graph, probe.clone()).map(seen_by(&mut probe)).discard();
+            }),
+            row("window over a source in parts", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let windows = Sliding::tumbling(micros(1_000)).unwrap();
+                let keyed = watched_parts(graph, probe).key_by(move |n| keys.of(*n)).window(windows);
+                let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
         ];
         stateless.into_iter().chain(Self::keyed()).collect()
     }
@@ -110,8 +132,8 @@ impl<P: Probe> Row<P> {
     pub(crate) fn keyed() -> Vec<Self> {
         let row = |name, build| Self { name, build };
         vec![
-            row("tumbling window", |graph, keys, probe| window(graph, keys, probe, 1_000)),
-            row("sliding window", |graph, keys, probe| window(graph, keys, probe, 250)),
+            row("tumbling window", |graph, keys, probe| window(graph, keys, probe, 1)),
+            row("sliding window", |graph, keys, probe| window(graph, keys, probe, 4)),
             row("reduce", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
@@ -158,6 +180,51 @@ fn watched<P: Probe>(graph: &Graph, mut probe: P) -> Stream<i64, impl Upstream<O
     timed(graph, (0_i64..).inspect(move |number| probe.reads(*number)))
 }
 
+/// The same numbers in two parts, of which the first is watched.
+fn watched_parts<P: Probe>(graph: &Graph, probe: P) -> Stream<i64, impl Upstream<Out = i64> + use<P>> {
+    let reached: Arc<[AtomicI64; 2]> = Arc::default();
+    let part = |own, probe| PartInStep { next: 0, own, reached: Arc::clone(&reached), probe };
+    let (parts, _) = graph.sources([part(0, Some(probe)), part(1, None)]);
+    parts.event_time(|n| Timestamp::from_nanos(n * 1_000), BoundedDisorder::NONE)
+}
+
+/// One of two parts that wait for each other: one that gets ahead has windows held for as long as it is.
+struct PartInStep<P> {
+    next: i64,
+    /// Which of the two it is.
+    own: usize,
+    /// How far each has come.
+    reached: Arc<[AtomicI64; 2]>,
+    probe: Option<P>,
+}
+
+impl<P> PartInStep<P> {
+    fn is_ahead(&self) -> bool {
+        self.reached[self.own].store(self.next, Ordering::Relaxed);
+        self.next > self.reached[1 - self.own].load(Ordering::Relaxed) + 10_000
+    }
+}
+
+impl<P: Probe> Source for PartInStep<P> {
+    type Item = i64;
+    type Reject = Infallible;
+
+    fn poll(&mut self, intake: &mut impl Intake<i64, Infallible>) -> Result<Readiness, BoxError> {
+        if self.is_ahead() {
+            return Ok(Readiness::Pending);
+        }
+        loop {
+            if let Some(probe) = &mut self.probe {
+                probe.reads(self.next);
+            }
+            self.next += 1;
+            if intake.accept(self.next - 1) == Demand::Enough {
+                return Ok(Readiness::Ready);
+            }
+        }
+    }
+}
+
 /// Numbers, one a microsecond, of another source. It is made as the first one: of two that are not, one may get ahead of
 /// the other in event time for ever, and a join holds what lies between.
 fn numbers(graph: &Graph) -> Stream<i64, impl Upstream<Out = i64> + use<>> {
@@ -185,9 +252,11 @@ fn seen_by<P: Probe>(probe: &mut P) -> impl FnMut(i64) -> i64 + Clone + Send + '
     }
 }
 
-fn window<P: Probe>(graph: &Graph, keys: Keys, mut probe: P, every: u64) {
+fn window<P: Probe>(graph: &Graph, keys: Keys, mut probe: P, slices: u64) {
+    // What grows with keys is a window: then it is long enough to hold many of them.
+    let size = if let Keys::Growing(_) = keys { 100_000 } else { 1_000 };
     let mut seen = seen_by(&mut probe);
-    let windows = Sliding::new(micros(1_000), micros(every)).unwrap();
+    let windows = Sliding::new(micros(size), micros(size / slices)).unwrap();
     let keyed = watched(graph, probe).key_by(move |n| keys.of(*n)).window(windows);
     let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
     sums.map(move |sum| seen(sum.value.min)).discard();

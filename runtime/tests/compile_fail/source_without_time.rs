@@ -13,4 +13,5 @@ fn main() {
     graph.iter(0..9_i64).map(|n| n + 1).discard();
     graph.iter(0..9_i64).window(Sliding::tumbling(std::time::Duration::from_secs(1)).unwrap());
     graph.iter(0..9_i64).to(sink::handed(5).0);
+    graph.iters([0..9_i64, 9..18]).map(|n| n + 1).discard();
 }

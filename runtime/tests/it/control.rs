@@ -371,7 +371,7 @@ fn a_merge_that_waits_for_a_silent_source_says_for_which() {
         let quiet_itself = |why: &Blockage| {
             matches!(
                 why,
-                Blockage::SourceWatermark { source, at } if source.label() == Some("quiet") && *at == Watermark::MIN
+                Blockage::SourceWatermark { source, part: None, at } if source.label() == Some("quiet") && *at == Watermark::MIN
             )
         };
         until("the silent source is named", || {

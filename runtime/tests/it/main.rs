@@ -21,6 +21,7 @@ mod io_text;
 mod lifecycle;
 mod naive;
 mod panics;
+mod parts;
 mod random_graphs;
 mod sources;
 mod threads;

@@ -1,8 +1,8 @@
 //! Graphs put together at random, each run in many ways and compared with an interpreter that knows nothing of
 //! batches, workers or watermarks under way.
 
-mod build;
-mod generate;
+pub(crate) mod build;
+pub(crate) mod generate;
 mod interpret;
 
 use nacreous::prelude::*;
@@ -13,8 +13,8 @@ use crate::equivalence::{BATCHES, WORKERS};
 /// What flows in all of these graphs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Item {
-    key: u16,
-    value: i64,
+    pub(crate) key: u16,
+    pub(crate) value: i64,
 }
 
 /// How many graphs an ordinary run tries; `NACREOUS_GRAPHS` asks for more.

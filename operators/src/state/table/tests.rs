@@ -1,46 +1,69 @@
-use super::*;
-use crate::state::touched;
+use std::collections::HashMap;
 
-fn table(keys: usize) -> KeyTable<u64> {
-    KeyTable::new(SlotVec::with_base(touched(keys), keys), empty_index(keys * 2))
+use super::*;
+
+/// A key that is not an integer to the table, which would find it without a hash.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Key(u64);
+
+fn table(keys: usize) -> KeyTable<Key, ()> {
+    KeyTable::new(keys, keys * 2)
+}
+
+/// How many places further than its home a key is, all of a thousand together, in an index half full.
+fn probes<K: Hash + Eq + 'static>(key: impl Fn(u64) -> K) -> usize {
+    let mut table = KeyTable::new(1_024, 2_048);
+    for key in (0..1_000).map(&key) {
+        let hash = table.find(&key).expect_err("keys are distinct");
+        _ = table.insert(key, hash, ());
+    }
+    let distance = |key: K| {
+        let home = home(hash_key(&key), table.shift);
+        let at = (0..).find(|step| {
+            let slot = table.index[(home + step) & (table.index.len() - 1)];
+            slot != FREE && table.entries.at(slot as usize).0 == key
+        });
+        at.expect("the key is in the table")
+    };
+    (0..1_000).map(key).map(distance).sum()
 }
 
 #[test]
 fn usual_keys_hardly_collide() {
-    let probes = |keys: &dyn Fn(u64) -> u64| {
-        let mut table = table(1_024);
-        let keys: Vec<_> = (0..1_000).map(keys).collect();
-        for key in &keys {
-            let hash = table.find(key).expect_err("keys are distinct");
-            _ = table.insert(*key, hash);
-        }
-        let distance = |key: &u64| {
-            let home = home(hash_key(key), table.shift);
-            let at = (0..).find(|step| {
-                let slot = table.index[(home + step) & (table.index.len() - 1)];
-                table.keys.at(slot as usize) == key
-            });
-            at.expect("the key is in the table")
-        };
-        keys.iter().map(distance).sum::<usize>()
-    };
-    assert!(probes(&|n| n) < 50, "consecutive keys");
+    assert!(probes(Key) < 50, "consecutive keys");
     for shift in [3, 8, 16, 32, 48] {
-        assert!(probes(&|n| n << shift) < 1_000, "keys that are multiples of 2^{shift}");
+        assert!(probes(|n| Key(n << shift)) < 1_000, "keys that are multiples of 2^{shift}");
     }
-    assert!(probes(&|n| n * 1_000_000_000) < 1_000, "seconds in nanoseconds");
-    assert!(probes(&|n| (n as f64).to_bits()) < 1_000, "floats");
+    assert!(probes(|n| Key(n * 1_000_000_000)) < 1_000, "seconds in nanoseconds");
+    assert!(probes(|n| Key((n as f64).to_bits())) < 1_000, "floats");
+}
+
+/// With a hash that is random it would be 500.
+#[test]
+fn usual_texts_hardly_collide() {
+    for length in 0..40 {
+        let around = "x".repeat(length);
+        let of_length = |text: fn(u64, &str) -> String| probes(|n| text(n, &around));
+        let probes = [
+            of_length(|n, around| format!("{around}{n}")),
+            of_length(|n, around| format!("{around}{n:06}")),
+            of_length(|n, around| format!("{n:05x}{around}")),
+            of_length(|n, around| format!("{}-{around}{}", n % 32, n / 32)),
+            of_length(|n, around| around.chars().chain(n.to_string().chars().rev()).collect()),
+        ];
+        assert!(probes.iter().all(|probes| *probes < 1_000), "{length} bytes besides the number: {probes:?}");
+    }
 }
 
 #[test]
 fn a_migration_that_begins_at_three_quarters_ends_before_the_room_does() {
     for keys in [8, 16, 64, 1_024] {
         let mut table = table(keys);
-        table.add_keys(touched(keys));
-        let put = |table: &mut KeyTable<u64>| {
-            let key = table.len() as u64;
+        table.add_segment(touched(keys));
+        let put = |table: &mut KeyTable<Key, ()>| {
+            let key = Key(table.len() as u64);
             let hash = table.find(&key).expect_err("counts up");
-            table.insert(key, hash).1
+            table.insert(key, hash, ()).1
         };
         while table.index_headroom() > 0 {
             assert_eq!(put(&mut table), None);
@@ -54,7 +77,9 @@ fn a_migration_that_begins_at_three_quarters_ends_before_the_room_does() {
             old = put(&mut table);
         }
         assert_eq!(old.map(|old| old.len()), Some(keys * 2));
-        assert!((0..table.len()).all(|slot| table.find(&(slot as u64)).map(SlotNumber::index) == Ok(slot)));
+        assert!(
+            (0..table.len()).all(|slot| table.find(&Key(slot as u64)).map(SlotNumber::index) == Ok(slot))
+        );
     }
 }
 
@@ -76,13 +101,78 @@ fn an_index_that_is_of_no_use_comes_back() {
 #[test]
 fn a_migration_that_begins_too_late_is_not_counted_on() {
     let mut table = table(64);
-    table.add_keys(touched(64));
-    for key in 0..110 {
+    table.add_segment(touched(64));
+    for key in (0..110).map(Key) {
         let hash = table.find(&key).expect_err("counts up");
-        _ = table.insert(key, hash);
+        _ = table.insert(key, hash, ());
     }
     assert_eq!(table.offer_index(empty_index(256)), None);
     assert_eq!(table.index_headroom(), 2, "seven eighths of 128 less those there are");
     assert_eq!(table.migrate(100), None);
     assert_eq!(table.index_headroom(), 192 - 110, "the ten that are left migrate with two more");
+}
+
+/// Keys of a type come and go in a table that is emptied again and again, and grows meanwhile.
+fn compare<K: Hash + Eq + Clone + std::fmt::Debug + 'static>(key: impl Fn(u64) -> K) {
+    for seed in 0..200 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let range = 1 << random.u32(1..14);
+        let mut table = KeyTable::<K, u64>::new(16 << random.u32(0..4), 16 << random.u32(0..3));
+        for _ in 0..random.usize(1..6) {
+            let mut oracle = HashMap::new();
+            let mut order = Vec::new();
+            for _ in 0..random.usize(0..range + 1) {
+                let key = key(random.u64(0..range as u64));
+                let next = oracle.len();
+                oracle.entry(key.clone()).and_modify(|(_, sum)| *sum += 1).or_insert_with(|| {
+                    order.push(key.clone());
+                    (next, 1)
+                });
+                match table.base().value(&key) {
+                    Ok(sum) => *sum += 1,
+                    Err(stopped) => {
+                        let Err((key, begun)) = table.insert_in_base(stopped, key, 1) else { continue };
+                        match table.find(&key) {
+                            Ok(slot) => table.at_mut(slot).1 += 1,
+                            Err(hash) => {
+                                if !table.has_room() {
+                                    table.make_room();
+                                }
+                                _ = table.insert(key, hash, begun);
+                            }
+                        }
+                    }
+                }
+                if random.u8(..) == 0 && table.index_length() < 1 << 14 {
+                    _ = table.offer_index(empty_index(table.next_index_length(table.len())));
+                }
+            }
+            assert_eq!(table.len(), oracle.len(), "seed {seed}");
+            for (key, (slot, sum)) in &oracle {
+                let found = table.find(key).map(|slot| (slot.index(), table.entries.at(slot.index()).1));
+                assert_eq!(found, Ok((*slot, *sum)), "seed {seed}: {key:?}");
+            }
+            assert!(table.iter().map(|(key, _)| key).eq(&order));
+            if random.bool() {
+                table.begin_to_empty();
+                let taken: Vec<_> = iter::from_fn(|| table.take_next()).map(|(key, _)| key).collect();
+                assert_eq!(taken, order, "seed {seed}");
+                assert!(table.is_emptied());
+            } else {
+                table.clear();
+            }
+            assert!(order.iter().all(|key| table.find(key).is_err() && table.len() == 0), "seed {seed}");
+            assert!(table.index.iter().chain(&table.next).chain(&table.direct).all(|slot| *slot == FREE));
+        }
+    }
+}
+
+#[test]
+fn a_table_agrees_with_a_map_when_it_is_used_again_and_again() {
+    compare(|n| n);
+    compare(|n| n * 1_000);
+    compare(|n| n.cast_signed() - 50);
+    compare(|n| u16::try_from(n).expect("few"));
+    compare(Key);
+    compare(|n| format!("key {n}"));
 }

@@ -1,189 +1,297 @@
-use std::num::NonZeroU32;
-
 use crate::{Prepared, Supplies, pool::Chunks};
 
-/// The records of one of the two streams, chained by key and slice.
+use super::division::{Division, PARTITIONS_MAX};
+
+/// The records of one of the two streams, by slice and partition.
 ///
 /// A chunk holds records of one slice, so that they go all at once when its last window has closed.
-pub(super) struct Side<T> {
-    chunks: Chunks<Node<T>, CHUNK_LENGTH>,
-    /// For each chunk that has been used, the one before it in the slice's, or in the list of those that are free.
-    before: Vec<Option<u32>>,
+pub(super) struct Side<K, T> {
+    chunks: Chunks<Node<K, T>, CHUNK_LENGTH>,
+    /// For each chunk that has been used, the one after it in its run, or in the list of those that are free.
+    next: Vec<u32>,
     /// The chunk to be used next, unless all that have been used are in use.
-    free: Option<u32>,
+    free: u32,
     /// How many chunks can be had from there.
     freed: usize,
+    /// The runs of each slice, by partition; but those that are open elsewhere.
+    runs: Chunks<Run<K, T>, PARTITIONS_MAX>,
+    /// The runs that records are being added to, and their number.
+    open: Vec<Run<K, T>>,
+    opened: Runs,
+    /// Which of them belong to no slice.
+    spare: Vec<Runs>,
+    /// How many chunks are in each of them.
+    held: Vec<usize>,
 }
 
-struct Node<T> {
-    value: T,
-    /// The record of its key that came before it in its slice.
-    before: Link,
+/// A record, with what it takes to find it.
+pub(super) struct Node<K, T> {
+    pub(super) key: K,
+    pub(super) value: T,
+    /// The upper half of the hash: the good one.
+    pub(super) hash: u32,
     /// How many of the slice's first windows it does not count in.
-    missed: u32,
+    pub(super) missed: u32,
 }
 
-/// Where a record of a slice lies, or nowhere. (Counted from one, so that an optional one is no larger.)
+/// The number of a slice's runs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Link(NonZeroU32);
+pub(super) struct Runs(u32);
 
-/// The chunks with a slice's records: the one being filled, from which the others are found.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Run(Option<u32>);
+/// The records of a partition in a slice.
+struct Run<K, T> {
+    /// The last of its chunks while records are added to it: at hand, and not in its place among the chunks. Else this has
+    /// no memory.
+    nodes: Vec<Node<K, T>>,
+    first: u32,
+    last: u32,
+}
 
-/// Records in a chunk. Each slice has one that is not full.
-const CHUNK_LENGTH: usize = 512;
+/// Where a record lies: counted through all chunks, as if all were full.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Link(u32);
 
-/// With more, those fetched first would have left the cache before they are needed.
-const FETCHED_OF_EACH: usize = 8;
+/// A chunk of the records that a window is made of.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stretch {
+    chunk: u32,
+    /// How many windows of its slice come before this one: records that have missed more do not count in it.
+    pub(super) closed: u32,
+}
 
-/// No chunk holds the last of the places that can be told apart: it means nowhere.
-#[expect(clippy::cast_possible_truncation, reason = "the chunks that 32 bits can number")]
-const CHUNKS_MAX: u32 = ((u32::MAX as usize - 1) / CHUNK_LENGTH) as u32;
+/// Records in a chunk. Each run has one that is not full: half of it is wasted, on average.
+pub(super) const CHUNK_LENGTH: usize = 64;
 
-impl Link {
-    pub(super) const NOWHERE: Self = Self(NonZeroU32::MAX);
+/// Chunks asked for at a time.
+const BUNDLE: usize = 32;
 
-    #[inline(always)]
-    #[expect(clippy::cast_possible_truncation, reason = "there are no more chunks than 32 bits can number")]
-    fn to(chunk: u32, offset: usize) -> Self {
-        Self(NonZeroU32::MIN.saturating_add(chunk * CHUNK_LENGTH as u32 + offset as u32))
-    }
+const NOWHERE: u32 = u32::MAX;
 
-    /// Itself unless it is nowhere.
-    #[inline(always)]
-    pub(super) fn somewhere(self) -> Option<Self> {
-        (self != Self::NOWHERE).then_some(self)
-    }
+/// No more can be told apart by [`Link`]s.
+const CHUNKS_MAX: usize = (u32::MAX as usize) / CHUNK_LENGTH;
 
-    #[inline(always)]
-    fn index(self) -> usize {
-        self.0.get() as usize - 1
+impl Runs {
+    /// Those of no slice.
+    pub(super) const NONE: Self = Self(NOWHERE);
+}
+
+impl<K, T> Run<K, T> {
+    const EMPTY: Self = Self { nodes: Vec::new(), first: NOWHERE, last: NOWHERE };
+
+    /// Puts the chunk at hand into its place.
+    fn settle(&mut self, chunks: &mut Chunks<Node<K, T>, CHUNK_LENGTH>) {
+        if self.nodes.capacity() > 0 {
+            *chunks.chunk(self.last as usize) = std::mem::take(&mut self.nodes);
+        }
     }
 }
 
-impl<T> Side<T> {
+impl Stretch {
+    /// Where the record at this place in the chunk lies.
+    #[inline(always)]
+    #[expect(clippy::cast_possible_truncation, reason = "a place in a chunk is less than its length")]
+    pub(super) fn link(self, place: usize) -> Link {
+        Link(self.chunk * CHUNK_LENGTH as u32 + place as u32)
+    }
+}
+
+impl<K, T> Side<K, T> {
     pub(super) fn new() -> Self {
-        Self { chunks: Chunks::new(), before: Vec::with_capacity(64), free: None, freed: 0 }
+        Self {
+            chunks: Chunks::in_bundles(BUNDLE),
+            next: Vec::with_capacity(64),
+            free: NOWHERE,
+            freed: 0,
+            runs: Chunks::new(),
+            open: Vec::new(),
+            opened: Runs::NONE,
+            spare: Vec::with_capacity(64),
+            held: Vec::with_capacity(64),
+        }
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
     pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
     where
+        K: Send + 'static,
         T: Send + 'static,
     {
         self.chunks.connect(supplies);
+        self.runs.connect(supplies);
     }
 
-    /// As [`Operator::prepare`](crate::Operator::prepare).
-    pub(super) fn prepare(&mut self, records: usize) -> Prepared {
+    /// As [`Operator::prepare`](crate::Operator::prepare), if a new slice is divided like this.
+    pub(super) fn prepare(&mut self, records: usize, division: Division) -> Prepared {
         // They may begin a slice, besides the one that others of them go on with.
-        let needed = records.div_ceil(CHUNK_LENGTH) + 1;
-        let chunks = |more: usize| self.before.len() + more.saturating_sub(self.freed);
+        let begun = records.min(2 * division.partitions());
+        let needed = records / CHUNK_LENGTH + begun;
+        let chunks = |more: usize| self.next.len() + more.saturating_sub(self.freed);
         // Memory takes a while to come: the more of it is in use, the more is on its way.
-        let ahead = 1 + self.before.len() / 8;
-        self.chunks.prepare(chunks(needed), chunks(needed + ahead))
+        let ahead = 1 + self.next.len() / 8;
+        let sufficient = self.chunks.prepare(chunks(needed), chunks(needed + ahead));
+        let slices = |more: usize| self.held.len() + more.saturating_sub(self.spare.len());
+        sufficient.and(self.runs.prepare(slices(1), slices(2 + self.held.len() / 4)))
     }
 
-    /// Adds a record that came after all others of its slice, those of its key being the ones from `before` on.
+    /// Begins a slice.
+    pub(super) fn begin(&mut self, division: Division) -> Runs {
+        let number = self.spare.pop().unwrap_or_else(|| self.further_runs());
+        let runs = self.runs.chunk(number.0 as usize);
+        debug_assert!(runs.is_empty(), "their records have been dropped");
+        runs.extend((0..division.partitions()).map(|_| Run::EMPTY));
+        self.held[number.0 as usize] = 0;
+        number
+    }
+
+    #[cold]
+    fn further_runs(&mut self) -> Runs {
+        let number = self.held.len();
+        if number == self.runs.len() {
+            self.runs.grow();
+        }
+        self.held.push(0);
+        Runs(u32::try_from(number).expect("fewer than 2^32 slices"))
+    }
+
+    /// Turns to the runs that records are to be added to.
+    pub(super) fn open(&mut self, runs: Runs) {
+        self.close();
+        std::mem::swap(&mut self.open, self.runs.chunk(runs.0 as usize));
+        self.opened = runs;
+    }
+
+    /// Turns away from them. Nothing else can be done until then.
+    pub(super) fn close(&mut self) {
+        if let Some(runs) = self.runs.get_mut(self.opened.0 as usize) {
+            std::mem::swap(&mut self.open, runs);
+            self.opened = Runs::NONE;
+        }
+    }
+
+    /// Adds a record, made by `make`, that came after all others of its slice.
+    ///
+    /// It is made where it is to lie: one that is handed on would be written twice.
     #[inline(always)]
-    pub(super) fn push(&mut self, run: &mut Run, value: T, before: Link, missed: u32) -> Link {
-        let chunk = match run.0 {
-            Some(chunk) if self.chunks.chunk(chunk as usize).len() < CHUNK_LENGTH => chunk,
-            _ => self.lengthen(run),
-        };
-        let nodes = self.chunks.chunk(chunk as usize);
-        let offset = nodes.len();
-        nodes.push(Node { value, before, missed });
-        Link::to(chunk, offset)
-    }
-
-    #[inline(always)]
-    pub(super) fn value(&self, link: Link) -> &T {
-        &self.chunks.at(link.index()).value
-    }
-
-    /// Adds those records of a chain, the last first, that count in a window with `closed` of the slice's before it.
-    #[inline]
-    pub(super) fn gather(&self, last: Link, closed: u32, links: &mut Vec<Link>) {
-        let mut link = last;
-        while link != Link::NOWHERE {
-            let node = self.chunks.at(link.index());
-            if node.missed <= closed {
-                links.push(link);
-            }
-            link = node.before;
+    pub(super) fn push(&mut self, partition: usize, make: impl FnOnce() -> Node<K, T>) {
+        let nodes = &mut self.open[partition].nodes;
+        if nodes.len() < nodes.capacity() {
+            nodes.push(make());
+        } else {
+            self.lengthen(partition).push(make());
         }
     }
 
-    /// Has the last few records of these chains in cache, from all chains at a time: each one alone would have to wait for
-    /// every record before it knows where the next one lies.
-    #[inline]
-    pub(super) fn fetch(&self, chains: &mut Vec<Link>) {
-        for _ in 0..FETCHED_OF_EACH {
-            let mut kept = 0;
-            for at in 0..chains.len() {
-                let before = self.chunks.at(chains[at].index()).before;
-                // No branch: half of the guesses would be wrong.
-                chains[kept] = before;
-                kept += usize::from(before != Link::NOWHERE);
-            }
-            chains.truncate(kept);
-        }
-        chains.clear();
-    }
-
-    /// Drops the records of a slice.
-    pub(super) fn release(&mut self, run: Run) {
-        let mut next = run.0;
-        while let Some(chunk) = next {
-            self.chunks.chunk(chunk as usize).clear();
-            let before = &mut self.before[chunk as usize];
-            next = std::mem::replace(before, self.free.replace(chunk));
-            self.freed += 1;
-        }
-    }
-
-    /// Gives a slice a further chunk.
+    /// Has a run's last chunk at hand, or a further one if it is full.
     #[inline(never)]
-    fn lengthen(&mut self, run: &mut Run) -> u32 {
-        let chunk = match self.free {
-            Some(chunk) => {
-                self.free = std::mem::replace(&mut self.before[chunk as usize], run.0);
-                self.freed -= 1;
-                chunk
-            }
-            None => self.next_unused(*run),
-        };
-        run.0 = Some(chunk);
+    fn lengthen(&mut self, partition: usize) -> &mut Vec<Node<K, T>> {
+        self.open[partition].settle(&mut self.chunks);
+        let mut last = self.open[partition].last;
+        if self.chunks.get_mut(last as usize).is_none_or(|nodes| nodes.len() == CHUNK_LENGTH) {
+            last = self.append(partition);
+        }
+        let nodes = std::mem::take(self.chunks.chunk(last as usize));
+        assert_eq!(nodes.capacity(), CHUNK_LENGTH, "memory is made to measure");
+        self.open[partition].nodes = nodes;
+        &mut self.open[partition].nodes
+    }
+
+    /// Gives a run a further chunk.
+    fn append(&mut self, partition: usize) -> u32 {
+        let chunk = self.further_chunk();
+        self.held[self.opened.0 as usize] += 1;
+        let run = &mut self.open[partition];
+        let before = std::mem::replace(&mut run.last, chunk);
+        match self.next.get_mut(before as usize) {
+            Some(next) => *next = chunk,
+            None => run.first = chunk,
+        }
         chunk
     }
 
-    /// The first chunk that has never been used.
-    fn next_unused(&mut self, run: Run) -> u32 {
-        let next = u32::try_from(self.before.len()).ok().filter(|chunk| *chunk < CHUNKS_MAX);
-        if self.before.len() == self.chunks.len() {
+    /// A chunk that is in no run.
+    fn further_chunk(&mut self) -> u32 {
+        let chunk = self.free;
+        if let Some(next) = self.next.get_mut(chunk as usize) {
+            self.free = std::mem::replace(next, NOWHERE);
+            self.freed -= 1;
+            return chunk;
+        }
+        let further = self.next.len();
+        if further == self.chunks.len() {
             self.chunks.grow();
         }
-        self.before.push(run.0);
-        next.expect("fewer than 2^32 records at once")
+        self.next.push(NOWHERE);
+        let number = u32::try_from(further).ok().filter(|_| further < CHUNKS_MAX);
+        number.expect("fewer than 2^32 records at once")
+    }
+
+    /// About how many records a slice holds that is divided like this.
+    pub(super) fn records(&self, runs: Runs, division: Division) -> usize {
+        let held = self.held[runs.0 as usize];
+        // The last chunk of a run is half full, on average.
+        held * CHUNK_LENGTH - division.partitions().min(held) * (CHUNK_LENGTH / 2)
+    }
+
+    /// Adds the chunks of some runs of a slice, in order.
+    pub(super) fn gather(
+        &mut self,
+        runs: Runs,
+        partitions: std::ops::Range<usize>,
+        closed: u32,
+        stretches: &mut Vec<Stretch>,
+    ) {
+        for run in &mut self.runs.chunk(runs.0 as usize)[partitions] {
+            run.settle(&mut self.chunks);
+            let mut chunk = run.first;
+            while let Some(next) = self.next.get(chunk as usize) {
+                stretches.push(Stretch { chunk, closed });
+                chunk = *next;
+            }
+        }
+    }
+
+    /// The records of a chunk, in order of arrival.
+    #[inline(always)]
+    pub(super) fn nodes(&self, stretch: Stretch) -> &[Node<K, T>] {
+        self.chunks.values(stretch.chunk as usize)
+    }
+
+    #[inline(always)]
+    pub(super) fn node(&self, link: Link) -> &Node<K, T> {
+        self.chunks.at(link.0 as usize)
+    }
+
+    /// Drops the records of a slice.
+    pub(super) fn release(&mut self, runs: Runs) {
+        for mut run in self.runs.chunk(runs.0 as usize).drain(..) {
+            run.settle(&mut self.chunks);
+            let mut chunk = run.first;
+            while let Some(next) = self.next.get_mut(chunk as usize) {
+                self.chunks.chunk(chunk as usize).clear();
+                let after = std::mem::replace(next, self.free);
+                self.free = std::mem::replace(&mut chunk, after);
+                self.freed += 1;
+            }
+        }
+        self.spare.push(runs);
     }
 
     /// The number of records.
     #[cfg(test)]
     pub(super) fn len(&self) -> usize {
-        self.chunks.iter().count()
+        let at_hand = self.runs.iter().chain(&self.open).map(|run| run.nodes.len());
+        self.chunks.iter().count() + at_hand.sum::<usize>()
     }
 
-    /// The number of chunks there is memory for.
+    /// The number of chunks and of slices' runs that there is memory for.
     #[cfg(test)]
-    pub(super) fn memory(&self) -> usize {
-        self.chunks.len()
+    pub(super) fn memory(&self) -> (usize, usize) {
+        (self.chunks.len(), self.runs.len())
     }
 
     /// The number of chunks that have been used.
     #[cfg(test)]
     pub(super) fn chunks(&self) -> usize {
-        self.before.len()
+        self.next.len()
     }
 }

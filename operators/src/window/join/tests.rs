@@ -7,10 +7,13 @@ use std::{
 
 use super::*;
 use crate::{
+    TimeWindow,
     interleaving::{Input, judged, play, random_input},
     narrow::Narrow,
     supply::tests::{Late, Never},
 };
+
+mod divisions;
 
 /// A record's name, key and side.
 type Item = (u32, u8, bool);
@@ -59,7 +62,8 @@ fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng
     let nanos = |n: i64| Duration::from_nanos(n.unsigned_abs());
     let windows = Sliding::new(nanos(size), nanos(every)).unwrap();
     let join = |left: &Left, right: &Right| (left.0, right.0);
-    let mut join = WindowJoin::new(KeyLimits::default(), windows, join);
+    let limits = KeyLimits { expected: 1 << random.u32(0..18), ..KeyLimits::default() };
+    let mut join = WindowJoin::new(limits, windows, join);
     let mut out = Narrow::new(random.usize(1..6));
     let make = |(name, key, left): Item| {
         let value = if left { Either::Left(Left(name)) } else { Either::Right(Right(name)) };
@@ -85,21 +89,20 @@ fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng
             }
         }
     }
-    // Keys appear with the first record that is not late.
     let arrived = |name: u32| {
         let (time, ..) = judged(inputs).into_iter().find(|(_, item, _)| item.0 == name).expect("it is known");
         let slice = windows.slice_at(Timestamp::from_nanos(time));
         (slice, order.iter().position(|item| item.0 == name))
     };
-    let mut on_time = order.iter().filter(|item| !outcome.late.contains(&item.0));
-    let appeared = |key: u8| on_time.clone().position(|item| item.1 == key);
+    assert!(sequence.is_sorted_by_key(|(end, ..)| *end), "window after window");
+    // Stable: the pairs of each window and key are in order.
+    sequence.sort_by_key(|(end, key, ..)| (*end, *key));
     assert!(
-        sequence.is_sorted_by_key(|&(end, key, left, right)| {
-            (end, appeared(key), arrived(left), arrived(right))
-        }),
+        sequence.is_sorted_by_key(|&(end, key, left, right)| (end, key, arrived(right), arrived(left))),
         "in order"
     );
-    assert_eq!(on_time.by_ref().count() as u64, tally.on_time);
+    let on_time = order.iter().filter(|item| !outcome.late.contains(&item.0));
+    assert_eq!(on_time.count() as u64, tally.on_time);
     assert_eq!((tally.results, tally.late), (outcome.pairs.len() as u64, outcome.late.len() as u64));
     outcome
 }
@@ -142,7 +145,7 @@ fn chunks_are_used_again_and_a_clone_is_empty() {
         assert_eq!(join.on_watermark(Watermark::at(Timestamp::from_nanos(time)), &mut out), Step::Done);
         out.clear();
     }
-    assert!(join.left.chunks() <= 6 && join.right.chunks() <= 6, "one for each slice open, and a new one");
+    assert!(join.left.chunks() <= 12 && join.right.chunks() <= 12, "a few for each slice open");
     assert!(join.left.len() > 0);
     let clone = join.clone();
     assert_eq!((clone.left.len(), clone.slices.len(), clone.tally()), (0, 0, Tally::default()));
@@ -198,6 +201,40 @@ fn records_at_the_ends_of_time_are_joined() {
             }
             assert_eq!(join.on_watermark(Watermark::END, &mut out), Step::Done);
             assert!(!out.is_empty(), "lost at {time} with {size} every {every}");
+        }
+    }
+}
+
+/// A key that has the hash of all others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Alike(u32);
+
+impl Hash for Alike {
+    fn hash<H: std::hash::Hasher>(&self, _: &mut H) {}
+}
+
+#[test]
+fn keys_with_the_same_hash_are_told_apart() {
+    const KEYS: u32 = 40;
+    let windows = Sliding::tumbling(Duration::from_nanos(10)).unwrap();
+    for most in [KEYS as usize - 1, KEYS as usize, usize::MAX] {
+        let limits = KeyLimits { most, ..KeyLimits::default() };
+        let mut join = WindowJoin::new(limits, windows, |left: &u32, right: &u32| (*left, *right));
+        let mut out = Narrow::new(7);
+        // Twice on either side, more than are compared at once and than fit the output.
+        for key in (0..KEYS).chain(0..KEYS) {
+            for value in [Either::Left(key), Either::Right(key)] {
+                let value = Keyed { key: Alike(key), value };
+                join.on_record(Record { time: Timestamp::from_nanos(5), value }, &mut out);
+            }
+        }
+        out.advance(&mut join, Watermark::END);
+        let within = most >= KEYS as usize;
+        assert_eq!(join.fault(), (!within).then_some(Fault::TooManyKeys { most }));
+        assert_eq!(out.seen.len(), if within { 4 * KEYS as usize } else { 0 });
+        for record in out.seen {
+            let Windowed::Result(WindowResult { key, value, .. }) = record.value else { panic!("late") };
+            assert_eq!(value, (key.0, key.0));
         }
     }
 }

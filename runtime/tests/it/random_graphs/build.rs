@@ -8,7 +8,7 @@ use nacreous::{
 
 use super::{
     Item,
-    generate::{Does, Program, Step, functions},
+    generate::{Does, Input, Program, Step, functions},
 };
 use crate::equivalence::nanos;
 
@@ -21,17 +21,8 @@ pub(crate) fn run(
     options: JobOptions,
 ) -> Result<(Vec<Vec<(i64, Item)>>, JobReport), RunError> {
     let graph = Graph::new();
-    let mut streams: Vec<Option<Stream<Item>>> = program
-        .sources
-        .iter()
-        .map(|input| {
-            let disorder = BoundedDisorder::new(nanos(input.disorder)).expect("a span");
-            let stream = graph
-                .iter(input.records.clone())
-                .event_time(|(time, _)| Timestamp::from_nanos(*time), disorder);
-            Some(stream.map(|(_, item)| item).isolate())
-        })
-        .collect();
+    let mut streams: Vec<Option<Stream<Item>>> =
+        program.sources.iter().map(|input| Some(source(&graph, input))).collect();
     for step in &program.steps {
         let on = streams[step.on].take().expect("a stream is taken once");
         let and = if step.does.takes_two() { streams[step.and].take() } else { None };
@@ -46,6 +37,16 @@ pub(crate) fn run(
         records
     });
     Ok((outputs.collect(), report))
+}
+
+fn source(graph: &Graph, input: &Input) -> Stream<Item> {
+    let disorder = BoundedDisorder::new(nanos(input.disorder)).expect("a span");
+    let time_of = |(time, _): &(i64, Item)| Timestamp::from_nanos(*time);
+    if let [whole] = &input.parts[..] {
+        graph.iter(whole.clone()).event_time(time_of, disorder).map(|(_, item)| item).isolate()
+    } else {
+        graph.iters(input.parts.clone()).event_time(time_of, disorder).map(|(_, item)| item).isolate()
+    }
 }
 
 fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<Item>> {
@@ -126,13 +127,16 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
     }
 }
 
-fn window(on: Stream<Item, impl Upstream<Out = Item>>, size: i64, every: i64) -> Vec<Stream<Item>> {
+pub(crate) fn window(
+    on: Stream<Item, impl Upstream<Out = Item>>,
+    size: i64,
+    every: i64,
+) -> Vec<Stream<Item>> {
     let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
-    let (results, late) = on
-        .key_by(|item| item.key)
-        .expect_keys(FEW)
-        .window(windows)
-        .aggregate(stats(|item: &Item| item.value));
+    let keyed = on.key_by(|item| item.key).expect_keys(FEW);
+    // Where keys are limited, records go to where their key is kept; else each instance adds up its own first.
+    let keyed = if size % 2 == 1 { keyed.max_keys(1_000) } else { keyed };
+    let (results, late) = keyed.window(windows).aggregate(stats(|item: &Item| item.value));
     let results = results.map(|result| {
         let figures = result.value;
         functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
@@ -153,7 +157,7 @@ fn offset(offset: i64) -> Offset {
 /// Sums by key and stretch of time of this length, each emitted by a timer at its last instant. What is late for its
 /// stretch goes to the side.
 #[derive(Clone)]
-struct Sums(i64);
+pub(crate) struct Sums(pub(crate) i64);
 
 impl Process<u16, Item> for Sums {
     type State = BTreeMap<i64, i64>;

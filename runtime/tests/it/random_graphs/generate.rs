@@ -14,7 +14,9 @@ pub(crate) struct Program {
 
 #[derive(Debug)]
 pub(crate) struct Input {
-    pub(crate) records: Vec<(i64, Item)>,
+    /// Its parts: one, unless it is cut into several.
+    pub(crate) parts: Vec<Vec<(i64, Item)>>,
+    /// How far out of order each part says that its records come.
     pub(crate) disorder: i64,
 }
 
@@ -77,6 +79,7 @@ struct Known {
 }
 
 const STEPS_MAX: usize = 12;
+const PARTS_MAX: usize = 4;
 /// So that a few `flat_map`s in a row do not make millions.
 const RECORDS_MAX: usize = 400;
 
@@ -84,7 +87,8 @@ impl Program {
     pub(crate) fn generate(seed: u64) -> Self {
         let mut random = Rng::with_seed(seed);
         let sources: Vec<_> = (0..random.usize(1..=3)).map(|_| Input::generate(&mut random)).collect();
-        let mut streams = vec![Known { taken: false, ordered: true }; sources.len()];
+        let known = |input: &Input| Known { taken: false, ordered: input.parts.len() == 1 };
+        let mut streams: Vec<_> = sources.iter().map(known).collect();
         let mut steps = Vec::new();
         for _ in 0..random.usize(1..=STEPS_MAX) {
             let free: Vec<_> = (0..streams.len()).filter(|stream| !streams[*stream].taken).collect();
@@ -117,27 +121,33 @@ impl Program {
 
 impl Input {
     fn generate(random: &mut Rng) -> Self {
-        let count = random.usize(0..RECORDS_MAX);
-        let keys = 1 << random.u32(0..9);
         let disorder = if random.bool() { 0 } else { random.i64(0..100) };
-        let behind = random.i64(1..150);
-        let mode = random.u8(0..4);
-        let mut now = random.i64(-500..500);
-        let record = |n: usize| {
-            now += match mode {
-                0 => random.i64(0..4),
-                1 => i64::from(n.is_multiple_of(40)) * 200,
-                _ => random.i64(0..10),
-            };
-            let time = match mode {
-                2 => now - random.i64(0..behind),
-                3 if random.u8(..) < 3 => now + random.i64(0..3_000),
-                _ => now,
-            };
-            (time, Item { key: random.u16(0..keys), value: random.i64(-1_000..1_000) })
-        };
-        Self { records: (0..count).map(record).collect(), disorder }
+        let parts = if random.u8(0..3) == 0 { random.usize(2..=PARTS_MAX) } else { 1 };
+        let keys = 1 << random.u32(0..9);
+        Self { parts: (0..parts).map(|_| part(random, RECORDS_MAX / parts, keys)).collect(), disorder }
     }
+}
+
+/// Up to so many records, out of order in one of several ways.
+fn part(random: &mut Rng, records_max: usize, keys: u16) -> Vec<(i64, Item)> {
+    let count = random.usize(0..records_max);
+    let behind = random.i64(1..150);
+    let mode = random.u8(0..4);
+    let mut now = random.i64(-500..500);
+    let record = |n: usize| {
+        now += match mode {
+            0 => random.i64(0..4),
+            1 => i64::from(n.is_multiple_of(40)) * 200,
+            _ => random.i64(0..10),
+        };
+        let time = match mode {
+            2 => now - random.i64(0..behind),
+            3 if random.u8(..) < 3 => now + random.i64(0..3_000),
+            _ => now,
+        };
+        (time, Item { key: random.u16(0..keys), value: random.i64(-1_000..1_000) })
+    };
+    (0..count).map(record).collect()
 }
 
 impl Does {

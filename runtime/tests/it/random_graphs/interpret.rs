@@ -68,13 +68,18 @@ pub(crate) fn run(program: &Program) -> Expected {
     Expected { outputs: outputs.collect(), late }
 }
 
-/// What a source reads. Its watermark is passed on where it comes to an edge, and judges from then on.
+/// What a source reads, of one part after the other: each is judged as if it were alone.
 fn read(input: &Input, edges: &[(i64, i64)]) -> Facts {
+    input.parts.iter().flat_map(|part| read_part(part, input.disorder, edges)).collect()
+}
+
+/// What a part reads. Its watermark is passed on where it comes to an edge, and judges from then on.
+fn read_part(records: &[(i64, Item)], disorder: i64, edges: &[(i64, i64)]) -> Facts {
     let (mut latest, mut judged_by) = (i64::MIN, i64::MIN);
     let fact = |&(time, item): &(i64, Item)| {
         let fact = Fact { time, item, judged_by };
         latest = latest.max(time);
-        let watermark = latest - input.disorder;
+        let watermark = latest - disorder;
         let crosses = |(period, phase): &(i64, i64)| {
             judged_by == i64::MIN
                 || (watermark - phase).div_euclid(*period) > (judged_by - phase).div_euclid(*period)
@@ -84,7 +89,7 @@ fn read(input: &Input, edges: &[(i64, i64)]) -> Facts {
         }
         fact
     };
-    input.records.iter().map(fact).collect()
+    records.iter().map(fact).collect()
 }
 
 fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {

@@ -42,16 +42,16 @@ fn fold(most: usize) -> Fold {
 
 type Fold = WindowFold<Counted, crate::Count, ()>;
 
-/// The lengths of all columns, in use or not.
-fn columns(fold: &Fold) -> Vec<usize> {
-    let slices = fold.slices.iter().map(|slice| &slice.column);
-    let columns = slices.chain([&fold.recent.column, &fold.firing.column]).chain(&fold.columns.spare);
-    columns.filter(|column| !column.is_absent()).map(Column::reach).collect()
+/// For how many entries there is memory, in each table that is in use or spare.
+fn tables(fold: &Fold) -> Vec<usize> {
+    let slices = fold.slices.iter().map(|slice| &slice.table);
+    let tables = slices.chain([&fold.recent.table, &fold.firing.table]).chain(fold.tables.spare());
+    tables.filter(|table| !table.is_absent()).map(KeyTable::capacity).collect()
 }
 
-/// For how many accumulators there is memory.
+/// For how many entries there is memory.
 fn cells(fold: &Fold) -> usize {
-    columns(fold).iter().sum()
+    tables(fold).iter().sum()
 }
 
 fn record(time: i64, key: u32) -> Record<Keyed<Counted, ()>> {
@@ -87,13 +87,13 @@ fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_
                 let time = round + random.i64(0..25 + round);
                 let before = cells(&fold);
                 hashed(10, || fold.on_record(record(time, key), &mut out));
-                // The first records begin more slices than there are columns at first.
+                // The first records begin more slices than there are tables at first.
                 assert!(round == 0 || cells(&fold) == before, "seed {seed}, round {round}: made on the spot");
                 let last = time.div_euclid(10) * 10;
                 (0..3).for_each(|back| *oracle.entry((last - back * 10 + 30, key)).or_insert(0) += 1);
             }
             let watermark = Watermark::at(Timestamp::from_nanos(round));
-            assert_eq!(hashed(0, || fold.on_watermark(watermark, &mut out)), Step::Done);
+            assert_eq!(fold.on_watermark(watermark, &mut out), Step::Done);
         }
         assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
         let mut results = results(&out);
@@ -134,7 +134,7 @@ fn a_key_too_many_is_a_fault_and_the_others_are_counted() {
 }
 
 #[test]
-fn spare_columns_are_used_again() {
+fn spare_tables_are_used_again() {
     let mut late = Late::new(1);
     let mut fold = fold(usize::MAX);
     fold.connect(&mut late);
@@ -145,6 +145,6 @@ fn spare_columns_are_used_again() {
         assert_eq!(fold.on_watermark(Watermark::at(Timestamp::from_nanos(hop * 10)), &mut out), Step::Done);
     }
     assert!(late.asked() <= 7, "asked for {} although they come back", late.asked());
-    let columns = columns(&fold).len();
-    assert!(columns <= 7, "{columns} columns for three slices open at a time");
+    let tables = tables(&fold).len();
+    assert!(tables <= 7, "{tables} tables for three slices open at a time");
 }

@@ -1,0 +1,66 @@
+//! Windowed aggregates, in one stage or in two.
+
+use std::{hash::Hash, marker::PhantomData};
+
+use nacreous_operators::{
+    Aggregate, KeyLimits, Keyed, Sliding, WindowFold, WindowMerge, WindowPartials, Windowed,
+};
+
+use super::{Assembly, Exchange, FromPort, Instances, Make, RouteMake, Stage, Then, Upstream};
+use crate::operator_name::OperatorId;
+
+/// With more keys than this expected in a window, records go to where their key is kept. An instance in front of that would
+/// hold most of the keys as well, and spend as much on each record as the one behind.
+const KEYS_IN_CACHE: usize = 8_192;
+
+/// A keyed stream and an aggregate over windows of it.
+pub(crate) struct Aggregated<U, K, A, T> {
+    pub(crate) up: U,
+    pub(crate) from: Instances,
+    pub(crate) windows: Sliding,
+    pub(crate) aggregate: A,
+    pub(crate) limits: KeyLimits,
+    pub(crate) id: OperatorId,
+    /// Whether the job keeps accounts of what comes in.
+    pub(crate) accountable: bool,
+    pub(crate) records: PhantomData<fn() -> (K, T)>,
+}
+
+impl<U, K, A, T> Aggregated<U, K, A, T> {
+    /// Whether each instance is to add up its own records before they are brought together by key.
+    ///
+    /// Few numbers then go between threads in place of all records. But a limit on keys holds for those of one keyed
+    /// instance, which nobody in front of it knows.
+    fn is_in_two_stages(&self, plan: &Assembly) -> bool {
+        let is_limited = self.limits.most < KeyLimits::default().most;
+        !plan.is_straight(self.from) && self.limits.expected <= KEYS_IN_CACHE && !is_limited
+    }
+}
+
+impl<U, K, A, T> Upstream for Aggregated<U, K, A, T>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+    A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+{
+    type Out = Windowed<K, T, A::Out>;
+
+    fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly) {
+        let in_two = self.is_in_two_stages(plan);
+        let Self { up, from, windows, aggregate, limits, id, accountable, .. } = self;
+        if !in_two {
+            let operator = WindowFold::new(windows, aggregate).with_limits(limits);
+            let up = Exchange { up, from };
+            return Then { up, stage: Stage { operator, id, accountable } }.assemble(make, plan);
+        }
+        let port = plan.new_port(Instances::Keyed);
+        let operator = WindowPartials::new(windows, aggregate.clone(), limits);
+        let first = Then { up, stage: Stage { operator, id, accountable } };
+        first.assemble(RouteMake { port, accountable: false }, plan);
+        // Accounts have been kept of the records where they were added up.
+        let operator = WindowMerge::new(aggregate, limits);
+        Then { up: FromPort::at(port), stage: Stage { operator, id, accountable: false } }
+            .assemble(make, plan);
+    }
+}
