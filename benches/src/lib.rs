@@ -2,6 +2,7 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`chain`] | a chain of map and filter pairs, against the same loop written by hand, and against timely |
 //! | [`clock`] | reads the processor's cycle counter |
 //! | [`comparison`] | runs ours and the rival alternately and states the ratio with its spread |
 //! | [`flight_delays`] | the main job, against a plain loop over the same file |
@@ -13,6 +14,7 @@
 //!
 //! `cargo run --release -p nacreous-benches --bin scorecard` runs them all.
 
+pub mod chain;
 pub mod clock;
 pub mod comparison;
 pub mod flight_delays;

@@ -52,6 +52,7 @@ pub mod mpsc;
 pub mod published;
 pub mod spsc;
 
+mod fill;
 mod full;
 #[cfg(all(test, not(loom)))]
 mod ledger;
@@ -59,4 +60,5 @@ mod slots;
 mod stamped;
 mod sync;
 
+pub use fill::fill;
 pub use full::Full;

@@ -73,6 +73,22 @@ impl<T> Batch<T> {
         self.records.push(record);
     }
 
+    /// The records, for more to be appended.
+    ///
+    /// # Panics
+    /// If the batch is sealed: a signal is the last thing in a batch. (Checked in debug builds.)
+    #[inline]
+    pub fn records_mut(&mut self) -> &mut Vec<Record<T>> {
+        debug_assert!(self.signal.is_none(), "a record after the signal of its batch");
+        &mut self.records
+    }
+
+    /// How many records make it full.
+    #[inline]
+    pub fn full_at(&self) -> usize {
+        self.full_at
+    }
+
     /// Ends the batch with a signal.
     ///
     /// # Panics

@@ -13,6 +13,10 @@ pub trait Operator<I> {
     /// What comes out.
     type Out;
 
+    /// Whether watermarks make a difference to it. One that looks at each record by itself need not be told of any but
+    /// the end.
+    const HEEDS_WATERMARKS: bool = true;
+
     /// Handles one record.
     fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<Self::Out>);
 

@@ -4,15 +4,19 @@
 //! its ends hold batches, and only there can it be full: the task asks for room before it takes more input,
 //! which is how backpressure travels.
 
+mod boxed;
+mod call;
 mod edge;
 mod fork;
 mod sink;
 
+pub(crate) use boxed::Boxed;
+pub(crate) use call::CallEnd;
 pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, Slot, edge, edge_bytes};
 pub(crate) use fork::{Copies, Fork, SideFork};
 pub(crate) use sink::SinkEnd;
 
-use nacreous_operators::{Emit, Operator, Prepared, Record, Step};
+use nacreous_operators::{Batch, Emit, Operator, Prepared, Record, Step};
 use nacreous_watermark::Watermark;
 
 use crate::{
@@ -24,6 +28,14 @@ use crate::{
 
 /// The rest of a task, from some point on.
 pub trait Downstream<T>: Send {
+    /// Whether watermarks before the end make a difference to anything from here on, in this task or in another.
+    const HEEDS_WATERMARKS: bool = true;
+
+    /// The operator that comes next, if there is one: whoever calls it has its panics put down to it.
+    fn first(&self) -> Option<OperatorName> {
+        None
+    }
+
     /// Takes a record. Always succeeds; after [`Flushed::Clear`] there is room for a whole input batch.
     fn record(&mut self, record: Record<T>);
 
@@ -65,6 +77,18 @@ pub trait Downstream<T>: Send {
 
     /// Adds what there is from here on.
     fn survey(&self, survey: &mut Survey);
+}
+
+/// Hands all records of a batch down. A function of its own so that the loop, into which all that follows is compiled, has
+/// the registers to itself.
+// HOT(hand-down)
+#[inline(never)]
+pub(crate) fn hand_down<T, D: Downstream<T>>(batch: &mut Batch<T>, down: &mut D) {
+    if is_small::<T>() {
+        down.records(batch.drain());
+    } else {
+        batch.drain().for_each(|record| down.record(record));
+    }
 }
 
 /// Whether a record should go down as one of an iterator's: whether it fits into a few registers.
@@ -130,7 +154,8 @@ impl<T, D: Downstream<T>> Emit<T> for Feed<'_, D> {
 
     #[inline(always)]
     fn emit_all(&mut self, records: impl Iterator<Item = Record<T>>) {
-        self.down.records(Blamed { records, name: self.name });
+        let next = self.down.first().unwrap_or(*self.name);
+        self.down.records(Blamed { records, name: self.name, next });
     }
 
     #[inline(always)]
@@ -139,10 +164,13 @@ impl<T, D: Downstream<T>> Emit<T> for Feed<'_, D> {
     }
 }
 
-/// What an operator makes of records when somebody further down asks for them, who is not to blame if that panics.
+/// What an operator makes of records, either when somebody further down asks for them, who is not to blame if that
+/// panics, or for somebody further down to be called with, whom the operator is not to blame for.
 struct Blamed<'a, I> {
     records: I,
     name: &'a OperatorName,
+    /// Who is called.
+    next: OperatorName,
 }
 
 impl<I: Iterator> Iterator for Blamed<'_, I> {
@@ -155,6 +183,20 @@ impl<I: Iterator> Iterator for Blamed<'_, I> {
         blame.lift();
         record
     }
+
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, I::Item) -> B>(self, init: B, mut f: F) -> B {
+        let Self { records, name, next } = self;
+        let blame = Blame::on(name);
+        let all = records.fold(init, |before, record| {
+            let blame = Blame::on(&next);
+            let after = f(before, record);
+            blame.lift();
+            after
+        });
+        blame.lift();
+        all
+    }
 }
 
 impl<T, O, D> Downstream<T> for Fused<O, D>
@@ -162,6 +204,13 @@ where
     O: Operator<T> + Send,
     D: Downstream<O::Out>,
 {
+    const HEEDS_WATERMARKS: bool = O::HEEDS_WATERMARKS || D::HEEDS_WATERMARKS;
+
+    #[inline(always)]
+    fn first(&self) -> Option<OperatorName> {
+        Some(self.name)
+    }
+
     #[inline(always)]
     fn record(&mut self, record: Record<T>) {
         let blame = Blame::on(&self.name);

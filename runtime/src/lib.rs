@@ -38,7 +38,8 @@
 //! | run, stop and cancel a job | [`Graph::run`], [`Graph::start`], [`JobOptions`], [`JobHandle`] |
 //! | host several | [`Runtime`] |
 //! | see what a job does, and why it does not | [`JobReport`], [`JobHandle::why_blocked`], [`JobError`] |
-//! | put a stream into a signature | [`Stream::isolate`], [`Upstream`] |
+//! | put a stream into a signature | [`Stream::boxed`], [`Stream::isolate`], [`Upstream`] |
+//! | put a graph together at run time | [`BoxedStream`] |
 //!
 //! # Features
 //! `hwloc` places data threads by what hwloc says of caches and memory; it links the system's libhwloc. Without it
@@ -76,11 +77,11 @@ pub use nacreous_operators::{
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
-pub use plan::{FromPort, Upstream};
+pub use plan::{Erased, FromPort, Upstream};
 pub use report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
-pub use stream::{Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};
+pub use stream::{BoxedStream, Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};
 
 /// What a program that builds a graph needs.
 pub mod prelude {

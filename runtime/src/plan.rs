@@ -6,10 +6,9 @@ mod instances;
 mod upstream;
 
 pub(crate) use aggregated::Aggregated;
-pub(crate) use ends::{CopiesMake, ForwardMake, RouteMake, SinkMake};
+pub(crate) use ends::{CallMake, CopiesMake, ForwardMake, RouteMake, SinkMake};
 pub(crate) use instances::{Division, Instance, Instances};
-pub use upstream::FromPort;
-pub use upstream::Upstream;
+pub use upstream::{Erased, FromPort, Upstream};
 pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, Then};
 
 use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};

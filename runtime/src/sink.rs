@@ -71,26 +71,6 @@ pub trait Sink<T>: Send + 'static {
     }
 }
 
-/// Calls a function with each record.
-pub(crate) struct ForEach<F>(pub(crate) F);
-
-impl<T, F: FnMut(Record<T>) + Send + 'static> Sink<T> for ForEach<F> {
-    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
-        records.for_each(&mut self.0);
-        Ok(())
-    }
-}
-
-/// Drops all records.
-pub(crate) struct Discard;
-
-impl<T> Sink<T> for Discard {
-    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
-        records.for_each(drop);
-        Ok(())
-    }
-}
-
 /// The records that a stream ended in, for the thread that started the job to take.
 #[derive(Debug)]
 pub struct Collected<T>(Arc<Mutex<Vec<Record<T>>>>);

@@ -79,18 +79,19 @@ pub trait Intake<T, R> {
     /// Takes a record.
     fn accept(&mut self, item: T) -> Demand;
 
-    /// Takes records from an iterator until there are [`Enough`](Demand::Enough) or no more; which of the two it was. What
-    /// is not taken stays in the iterator.
+    /// Takes records from an iterator until there are [`Enough`](Demand::Enough) or no more; which of the two it was, and
+    /// the iterator with what was not taken.
     ///
-    /// The same as [`accept`](Self::accept) for each, and faster.
+    /// The same as [`accept`](Self::accept) for each, and faster: most of all if the iterator is small, and given as it is
+    /// rather than by a reference.
     #[inline]
-    fn accept_all(&mut self, items: &mut impl Iterator<Item = T>) -> Demand {
-        for item in items {
+    fn accept_all<I: Iterator<Item = T>>(&mut self, mut items: I) -> (I, Demand) {
+        while let Some(item) = items.next() {
             if self.accept(item) == Demand::Enough {
-                return Demand::Enough;
+                return (items, Demand::Enough);
             }
         }
-        Demand::More
+        (items, Demand::More)
     }
 
     /// Takes note of a piece of input that could not be made sense of.

@@ -7,6 +7,7 @@ use std::{
 
 use clap::Parser;
 use nacreous_benches::{
+    chain,
     comparison::{Comparison, Score},
     flight_delays, growth, join, keyed_sum,
     rings::{broadcast, fan_in, mpsc, round_trip, spsc},
@@ -30,7 +31,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 19] = [
+const ROWS: [(&str, fn() -> Comparison); 24] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -39,6 +40,11 @@ const ROWS: [(&str, fn() -> Comparison); 19] = [
     ("keyed-sum/string-keys/timely", keyed_sum::string_keys),
     ("join/window/timely", join::against_timely),
     ("state/growth-worst/hashbrown", growth::worst_hashbrown),
+    ("chain/fused-4/hand", chain::four_hand),
+    ("chain/fused-1/timely", chain::one_timely),
+    ("chain/fused-4/timely", chain::four_timely),
+    ("chain/boxed-4/timely", chain::boxed_timely),
+    ("chain/boxed-1-by-1/boxed-512", chain::one_by_one),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
     ("spsc/single-large/rtrb", spsc::single_large_rtrb),

@@ -41,6 +41,7 @@ impl<F> TryMap<F> {
 
 impl<I, O, E, F: FnMut(I) -> Result<O, E>> Operator<I> for TryMap<F> {
     type Out = Tried<O, E>;
+    const HEEDS_WATERMARKS: bool = false;
 
     #[inline]
     fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<Tried<O, E>>) {
@@ -93,6 +94,7 @@ impl<F> SplitBy<F> {
 
 impl<T, F: FnMut(&T) -> bool> Operator<T> for SplitBy<F> {
     type Out = Split<T>;
+    const HEEDS_WATERMARKS: bool = false;
 
     #[inline]
     fn on_record(&mut self, record: Record<T>, out: &mut impl Emit<Split<T>>) {

@@ -1,7 +1,10 @@
 use std::{hash::Hash, mem, sync::Arc};
 
 use crossbeam_utils::CachePadded;
-use nacreous_channels::spsc::{self, Producer};
+use nacreous_channels::{
+    fill,
+    spsc::{self, Producer},
+};
 use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
@@ -128,6 +131,21 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
         self.open.push(record);
         if self.open.is_full() {
             self.hand_on();
+        }
+    }
+
+    // HOT(edge.records)
+    #[inline(always)]
+    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
+        loop {
+            let full_at = self.open.full_at();
+            if fill(self.open.records_mut(), full_at, &mut records) {
+                return;
+            }
+            if !self.hand_on() && self.open.is_full() {
+                // Neither the ring nor the stuck batch has room: the open one grows.
+                return records.for_each(|record| self.record(record));
+            }
         }
     }
 

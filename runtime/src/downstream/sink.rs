@@ -1,5 +1,6 @@
 use std::sync::Arc;
 
+use nacreous_channels::fill;
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
@@ -86,9 +87,24 @@ impl<T, S: Sink<T>> SinkEnd<T, S> {
 }
 
 impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
+    const HEEDS_WATERMARKS: bool = false;
+
+    #[inline(always)]
+    fn first(&self) -> Option<OperatorName> {
+        Some(self.name)
+    }
+
     #[inline]
     fn record(&mut self, record: Record<T>) {
         self.open.push(record);
+    }
+
+    // HOT(sink.records)
+    #[inline(always)]
+    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
+        if !fill(&mut self.open, usize::MAX, &mut records) {
+            self.open.extend(records);
+        }
     }
 
     fn watermark(&mut self, _: Watermark) -> Step {

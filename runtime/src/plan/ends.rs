@@ -2,11 +2,11 @@
 
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::Keyed;
+use nacreous_operators::{Keyed, Record};
 
 use super::{Assembly, Instance, Make, PortId};
 use crate::{
-    downstream::{Copies, EdgeOut, Route, SinkEnd},
+    downstream::{CallEnd, Copies, EdgeOut, Route, SinkEnd},
     operator_name::OperatorId,
     sink::Sink,
 };
@@ -56,6 +56,22 @@ impl<T: Clone + Send + 'static> Make<T> for CopiesMake {
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Copies<T> {
         let outs = self.ports.iter().filter_map(|port| plan.edge_into(*port, instance)).collect();
         Copies::new(outs, self.accountable)
+    }
+}
+
+/// Makes the end of a stream in a function.
+pub(crate) struct CallMake<F> {
+    pub(crate) f: Option<F>,
+    pub(crate) operator: OperatorId,
+    pub(crate) accountable: bool,
+}
+
+impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Make<T> for CallMake<F> {
+    type Down = CallEnd<F>;
+
+    fn make(&mut self, plan: &mut Assembly, _: Instance) -> CallEnd<F> {
+        let f = self.f.take().expect("a function stands behind a gathered stream, so it is made once");
+        CallEnd::new(f, plan.name_of(self.operator), self.accountable)
     }
 }
 

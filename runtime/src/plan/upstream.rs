@@ -11,7 +11,7 @@ use nacreous_watermark::BoundedDisorder;
 
 use super::{Assembly, ForwardMake, Instance, Instances, PortId, RouteMake};
 use crate::{
-    downstream::{Downstream, Fork, Fused, SideFork},
+    downstream::{Boxed, Downstream, Fork, Fused, SideFork},
     operator_name::OperatorId,
     source::Source,
     task::{Clock, EdgeTask, SourceParts, SourceTask},
@@ -104,6 +104,45 @@ impl<T: Send + 'static> Upstream for FromPort<T> {
             let down = make.make(plan, instance);
             plan.add(instance, EdgeTask::new(edges, down));
         }
+    }
+}
+
+/// What comes before a point of a graph, without its type: [`Stream::boxed`](crate::Stream::boxed).
+pub struct Erased<T> {
+    assemble: Box<dyn FnOnce(Box<dyn BoxedMake<T>>, &mut Assembly)>,
+}
+
+impl<T: Send + 'static> Erased<T> {
+    pub(crate) fn new(up: impl Upstream<Out = T>) -> Self {
+        Self { assemble: Box::new(|make, plan| up.assemble(make, plan)) }
+    }
+}
+
+impl<T: Send + 'static> Upstream for Erased<T> {
+    type Out = T;
+
+    fn assemble(self, make: impl Make<T>, plan: &mut Assembly) {
+        (self.assemble)(Box::new(make), plan);
+    }
+}
+
+/// A [`Make`] without its type.
+trait BoxedMake<T>: 'static {
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Boxed<T>;
+}
+
+impl<T: Send + 'static, M: Make<T>> BoxedMake<T> for M {
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Boxed<T> {
+        let next = Make::make(self, plan, instance);
+        Boxed::new(plan.batch(), next)
+    }
+}
+
+impl<T: Send + 'static> Make<T> for Box<dyn BoxedMake<T>> {
+    type Down = Boxed<T>;
+
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Boxed<T> {
+        (**self).make(plan, instance)
     }
 }
 

@@ -30,11 +30,11 @@ where
     fn poll(&mut self, intake: &mut impl Intake<I::Item, Infallible>) -> Result<Readiness, BoxError> {
         let demand = if size_of::<I>() > MOVED_MAX {
             let items = self.items.as_mut().expect("a source is not polled again after a panic");
-            intake.accept_all(items)
+            intake.accept_all(items).1
         } else {
             // In a variable of its own the compiler can keep its parts in registers: nobody else can see them.
-            let mut items = self.items.take().expect("a source is not polled again after a panic");
-            let demand = intake.accept_all(&mut items);
+            let items = self.items.take().expect("a source is not polled again after a panic");
+            let (items, demand) = intake.accept_all(items);
             self.items = Some(items);
             demand
         };

@@ -7,8 +7,8 @@ use crate::{
     graph::{Parts, Port, Role, Root},
     operator_name::{OperatorId, OperatorName},
     plan::{
-        Aggregated, Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId, RouteMake,
-        Stage, Then, Upstream,
+        Aggregated, Erased, Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId,
+        RouteMake, Stage, Then, Upstream,
     },
 };
 
@@ -126,6 +126,11 @@ impl<U: Upstream> Carried<U> {
         let records = PhantomData;
         let with = |up| Aggregated { up, from, windows, aggregate, limits, id, accountable, records };
         Carried { instances: Instances::Keyed, last: id, ..self.extend(with) }
+    }
+
+    /// The stream without the type of what comes before.
+    pub(crate) fn boxed(self) -> Carried<Erased<U::Out>> {
+        self.extend(Erased::new)
     }
 
     /// Brings the instances of the stream together in one place.

@@ -6,7 +6,7 @@ use nacreous_watermark::Valve;
 
 use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
-    downstream::{Downstream, Extent, Halt, is_small},
+    downstream::{Downstream, Extent, Halt, hand_down},
     lane::{EdgeIn, UnplacedEdge},
     meter::{Counts, Standing},
     survey::Survey,
@@ -58,11 +58,7 @@ impl<T: Send, D: Downstream<T>> Task for EdgeTask<T, D> {
                 let records = batch.len();
                 self.outlet.judge_by(self.valve.of(lane).max(batch.judged_by()));
                 let signal = batch.signal();
-                if is_small::<T>() {
-                    self.outlet.down.records(batch.drain());
-                } else {
-                    batch.drain().for_each(|record| self.outlet.down.record(record));
-                }
+                hand_down(batch, &mut self.outlet.down);
                 edge.release(records);
                 if let Some(signal) = signal {
                     self.outlet.owed.extend(self.valve.advance(lane, signal.watermark()));

@@ -2,7 +2,7 @@ mod clock;
 mod run;
 
 pub(crate) use clock::{Arrival, Clock};
-use run::Run;
+use run::{RunEnd, run};
 
 use std::{num::NonZero, sync::Arc, time::Duration};
 
@@ -134,27 +134,26 @@ where
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
         self.outlet.down.record(Record { time, value });
-        if time >= self.edge_at && !self.look_closer::<T>(time) {
+        if D::HEEDS_WATERMARKS && time >= self.edge_at && !self.look_closer::<T>(time) {
             self.count_taken();
         }
         self.demand()
     }
 
     #[inline(always)]
-    fn accept_all(&mut self, items: &mut impl Iterator<Item = T>) -> Demand {
+    fn accept_all<I: Iterator<Item = T>>(&mut self, mut items: I) -> (I, Demand) {
         if !is_small::<T>() {
             let has_enough = items.any(|item| self.accept(item) == Demand::Enough);
-            return if has_enough { Demand::Enough } else { Demand::More };
+            return (items, if has_enough { Demand::Enough } else { Demand::More });
         }
         while self.room > 0 {
             // The record that ends a run is judged by the watermark as it stood before it, and moves it afterwards.
-            let clock = (&mut self.clock, &self.time_name);
-            let mut run = Run::new((items, &self.name), clock, self.edge_at, &mut self.room);
-            self.outlet.down.records(&mut run);
-            let (edge, is_over) = (run.edge, run.is_over);
-            drop(run);
+            let (source, clock) = ((items, &self.name), (&mut self.clock, &self.time_name));
+            let (back, RunEnd { edge, is_over }) =
+                run(source, clock, self.edge_at, &mut self.room, &mut self.outlet.down);
+            items = back;
             if is_over {
-                return Demand::More;
+                return (items, Demand::More);
             }
             if let Some(time) = edge
                 && !self.look_closer::<T>(time)
@@ -162,7 +161,7 @@ where
                 self.count_taken();
             }
         }
-        self.say_enough()
+        (items, self.say_enough())
     }
 
     fn reject(&mut self, reject: R) -> Demand {

@@ -454,9 +454,19 @@ fn held_at(holder: Holder, hold: &Hold, stall_limit: Duration) -> JobHandle {
     let numbers = (0..1_000_i64).inspect(move |_| wait_if(holder == Holder::Source, &in_source));
     let numbers = timed(graph.iter(numbers).named("source")).named("times").isolate();
     let chain = numbers.inspect(move |_| wait_if(holder == Holder::Chain, &in_chain)).named("chain");
-    let sink = chain.for_each(move |_| wait_if(holder == Holder::Sink, &in_sink));
-    sink.named("sink");
+    let sink = Calls(move || wait_if(holder == Holder::Sink, &in_sink));
+    chain.to(sink).named("sink");
     graph.start(JobOptions { workers: 1, batch: 16, stall_limit }).unwrap()
+}
+
+/// A sink that calls a function for each record: one that is not fused with what comes before it.
+struct Calls<F>(F);
+
+impl<T, F: FnMut() + Send + 'static> Sink<T> for Calls<F> {
+    fn write(&mut self, records: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        records.for_each(|_| self.0());
+        Ok(())
+    }
 }
 
 fn labels(operators: &[nacreous::OperatorName]) -> Vec<&str> {

@@ -20,6 +20,7 @@ use crate::{
     equivalence::{BATCHES, nanos},
     random_graphs::{
         Item,
+        build::Joints,
         build::{Sums, window},
         generate::functions,
     },
@@ -129,7 +130,7 @@ macro_rules! check {
 #[test]
 fn windows_and_their_late_records() {
     fn windows(on: Stream<Item, impl Upstream<Out = Item>>) -> Vec<Collected<Item>> {
-        window(on, 70, 20).into_iter().map(Stream::collect).collect()
+        window(on, 70, 20, &mut Joints::Cut).into_iter().map(Stream::collect).collect()
     }
     check!(true, windows, sorted);
 }
@@ -208,8 +209,8 @@ fn streams_that_part_and_meet_again() {
         let (even, odd) = two.split(|item| item.value % 2 == 0);
         let (done, refused) = one.try_map(|item| functions::try_map(item, 5));
         let again = odd.merge(done.isolate()).merge(three.map(|item| functions::map(item, 3)));
-        let mut ends = window(again, 40, 40);
-        ends.extend([even.isolate(), refused]);
+        let mut ends = window(again, 40, 40, &mut Joints::Cut);
+        ends.extend([even.boxed(), refused.boxed()]);
         ends.into_iter().map(Stream::collect).collect()
     }
     check!(true, branches, sorted);
@@ -243,7 +244,7 @@ fn a_source_in_parts_merges_with_one_that_is_whole_and_with_one_in_other_parts()
         b: Stream<Item, impl Upstream<Out = Item>>,
         c: Stream<Item>,
     ) -> Vec<Collected<Item>> {
-        let mut ends = window(a.merge(b).merge(c), 60, 20);
+        let mut ends = window(a.merge(b).merge(c), 60, 20, &mut Joints::Cut);
         ends.truncate(2);
         ends.into_iter().map(Stream::collect).collect()
     }
@@ -262,7 +263,7 @@ fn what_is_keyed_merges_with_a_source_in_parts() {
         a: Stream<Item, impl Upstream<Out = Item>>,
         b: Stream<Item, impl Upstream<Out = Item>>,
     ) -> Vec<Collected<Item>> {
-        let mut results = window(a, 60, 60).into_iter();
+        let mut results = window(a, 60, 60, &mut Joints::Cut).into_iter();
         let (results, late) = (results.next().unwrap(), results.next().unwrap());
         vec![results.merge(b).collect(), late.collect()]
     }
@@ -281,7 +282,7 @@ fn a_source_without_parts_ends_at_once() {
         let none = graph.iters(Vec::<Part>::new()).event_time(time_of, disorder());
         let some = merged(&graph, parts(1, 1, false));
         let (none, rejected) = (none.map(|(_, item)| item), graph.sources(Vec::<Odd>::new()));
-        let ends = window(none.merge(some), 100, 100);
+        let ends = window(none.merge(some), 100, 100, &mut Joints::Cut);
         let (nothing, rejected) = (rejected.0.arrival_time().collect(), rejected.1.collect());
         let ends: Vec<_> = ends.into_iter().map(Stream::collect).collect();
         let report = graph.run(JobOptions { workers, ..JobOptions::DEFAULT }).expect("the job runs");

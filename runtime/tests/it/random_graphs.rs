@@ -5,9 +5,10 @@ pub(crate) mod build;
 pub(crate) mod generate;
 mod interpret;
 
+use fastrand::Rng;
 use nacreous::prelude::*;
 
-use self::generate::Program;
+use self::{build::Joints, generate::Program};
 use crate::equivalence::{BATCHES, WORKERS};
 
 /// What flows in all of these graphs.
@@ -32,13 +33,22 @@ fn random_graphs_agree_with_an_interpreter_however_they_are_run() {
 fn check(seed: u64) {
     let program = Program::generate(seed);
     let expected = interpret::run(&program);
-    for workers in WORKERS {
-        for batch in BATCHES {
-            let what =
-                || format!("NACREOUS_FIRST_GRAPH={seed}, {workers} workers, batch {batch}: {program:#?}");
+    for (row, workers) in WORKERS.into_iter().enumerate() {
+        for (column, batch) in BATCHES.into_iter().enumerate() {
+            // Each number of workers and each size of a batch has all of them; another graph, another way.
+            let joints = match (row as u64 + column as u64 + seed) % 3 {
+                0 => Joints::Boxed,
+                1 => Joints::Cut,
+                _ => Joints::Mixed(Rng::with_seed(seed)),
+            };
+            let what = || {
+                format!(
+                    "NACREOUS_FIRST_GRAPH={seed}, {joints:?}, {workers} workers, batch {batch}: {program:#?}"
+                )
+            };
             let options = JobOptions { workers, batch, ..JobOptions::DEFAULT };
-            let (found, report) =
-                build::run(&program, options).unwrap_or_else(|error| panic!("{error}; {}", what()));
+            let (found, report) = build::run(&program, joints.clone(), options)
+                .unwrap_or_else(|error| panic!("{error}; {}", what()));
             assert_eq!(found.len(), expected.outputs.len(), "{}", what());
             for (number, (found, expected)) in found.iter().zip(&expected.outputs).enumerate() {
                 assert!(found == expected, "output {number}: {}\n{}", difference(found, expected), what());

@@ -1,46 +1,80 @@
+use std::{marker::PhantomData, ops::ControlFlow};
+
 use nacreous_operators::Record;
 use nacreous_watermark::Timestamp;
 
 use super::Clock;
-use crate::operator_name::{Blame, OperatorName};
+use crate::{
+    downstream::Downstream,
+    operator_name::{Blame, OperatorName},
+};
 
-/// Records of an iterator up to where there is something to be done besides handling them.
+/// Hands records of an iterator down, up to where there is something to be done besides handling them: behind the record
+/// that may have brought the watermark to an edge, when there is no more `room`, or at the end of the iterator, which
+/// comes back.
 ///
-/// It ends behind the record that may have brought the watermark to an edge, when no more may be taken, or with the
-/// iterator.
-pub(super) struct Run<'a, I, C> {
-    pub(super) items: &'a mut I,
-    pub(super) name: &'a OperatorName,
-    pub(super) clock: &'a mut C,
-    pub(super) time_name: &'a OperatorName,
-    /// A record at this time or later ends the run.
-    pub(super) edge_at: Timestamp,
+/// A function of its own, into which all that follows is compiled, and with the iterator in a variable of its own: so
+/// the loop has the registers to itself. As a part of the task's step it would share them with all that the step does
+/// before and after.
+#[inline(never)]
+pub(super) fn run<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>>(
+    (mut items, name): (I, &OperatorName),
+    (clock, time_name): (&mut C, &OperatorName),
+    edge_at: Timestamp,
+    room: &mut isize,
+    down: &mut D,
+) -> (I, RunEnd) {
+    let next = down.first().unwrap_or(*time_name);
+    let mut told = RunEnd::default();
+    down.records(Run {
+        items: &mut items,
+        name,
+        clock,
+        time_name,
+        next,
+        edge_at,
+        left: *room,
+        spared: 0,
+        end: told,
+        room,
+        told: &mut told,
+        down: PhantomData::<fn(&D)>,
+    });
+    (items, told)
+}
+
+/// What a run ended with, if not when there was no more room.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct RunEnd {
+    /// The time of a record that may have brought the watermark to an edge.
+    pub(super) edge: Option<Timestamp>,
+    /// The end of the iterator.
+    pub(super) is_over: bool,
+}
+
+/// The records of a run.
+struct Run<'a, I, C, D> {
+    items: &'a mut I,
+    name: &'a OperatorName,
+    clock: &'a mut C,
+    time_name: &'a OperatorName,
+    /// Who is called with a record.
+    next: OperatorName,
+    /// A record at this time or later ends the run, if what follows heeds watermarks.
+    edge_at: Timestamp,
     /// How many more may be taken in the run.
     left: isize,
     /// How many more could have been, had it not ended at an edge.
     spared: isize,
-    /// The time of the record at which it ended.
-    pub(super) edge: Option<Timestamp>,
-    /// Whether the iterator has ended.
-    pub(super) is_over: bool,
+    end: RunEnd,
     /// Where to write how many may still be taken, when all is done or somebody panics.
     room: &'a mut isize,
+    /// Where to write how it ended.
+    told: &'a mut RunEnd,
+    down: PhantomData<fn(&D)>,
 }
 
-impl<'a, I, C> Run<'a, I, C> {
-    #[inline(always)]
-    pub(super) fn new(
-        (items, name): (&'a mut I, &'a OperatorName),
-        (clock, time_name): (&'a mut C, &'a OperatorName),
-        edge_at: Timestamp,
-        room: &'a mut isize,
-    ) -> Self {
-        let left = *room;
-        Self { items, name, clock, time_name, edge_at, left, spared: 0, edge: None, is_over: false, room }
-    }
-}
-
-impl<T, I: Iterator<Item = T>, C: Clock<T>> Iterator for Run<'_, I, C> {
+impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'_, I, C, D> {
     type Item = Record<T>;
 
     // HOT(source.run)
@@ -53,24 +87,58 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>> Iterator for Run<'_, I, C> {
         let item = self.items.next();
         blame.lift();
         let Some(value) = item else {
-            self.is_over = true;
+            self.end.is_over = true;
             return None;
         };
         self.left -= 1;
         let blame = Blame::on(self.time_name);
         let time = self.clock.time_of(&value);
         blame.lift();
-        if time >= self.edge_at {
+        if D::HEEDS_WATERMARKS && time >= self.edge_at {
             (self.left, self.spared) = (0, self.left);
-            self.edge = Some(time);
+            self.end.edge = Some(time);
         }
         Some(Record { time, value })
     }
+
+    /// As `next` until there is none, with one look at the end of each round instead of two.
+    // HOT(source.run.fold)
+    #[inline(always)]
+    fn fold<B, F: FnMut(B, Record<T>) -> B>(mut self, init: B, mut f: F) -> B {
+        if self.left <= 0 {
+            return init;
+        }
+        let Self { items, name, clock, time_name, next, edge_at, left, spared, end, .. } = &mut self;
+        let blame = Blame::on(name);
+        let folded = items.try_fold(init, |before, value| {
+            let blame = Blame::on(time_name);
+            let time = clock.time_of(&value);
+            blame.lift();
+            *left -= 1;
+            let blame = Blame::on(next);
+            let after = f(before, Record { time, value });
+            blame.lift();
+            if D::HEEDS_WATERMARKS && time >= *edge_at {
+                (*left, *spared) = (0, *left);
+                end.edge = Some(time);
+            }
+            if *left == 0 { ControlFlow::Break(after) } else { ControlFlow::Continue(after) }
+        });
+        blame.lift();
+        match folded {
+            ControlFlow::Break(folded) => folded,
+            ControlFlow::Continue(folded) => {
+                end.is_over = true;
+                folded
+            }
+        }
+    }
 }
 
-impl<I, C> Drop for Run<'_, I, C> {
+impl<I, C, D> Drop for Run<'_, I, C, D> {
     #[inline(always)]
     fn drop(&mut self) {
         *self.room = self.left + self.spared;
+        *self.told = self.end;
     }
 }

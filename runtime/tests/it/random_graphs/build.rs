@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 
+use fastrand::Rng;
 use nacreous::{
-    Collected, Context, Either, Interval, JobReport, Offset, Process, RunError, Stream, Upstream, prelude::*,
+    BoxedStream, Collected, Context, Either, Interval, JobReport, Offset, Process, RunError, Stream,
+    Upstream, prelude::*,
 };
 
 use super::{
@@ -15,18 +17,46 @@ use crate::equivalence::nanos;
 /// Fewer than there are, so that tables grow under way.
 const FEW: usize = 1;
 
+/// How the steps of a program hang together.
+#[derive(Debug, Clone)]
+pub(crate) enum Joints {
+    /// Each step hands batches to the next, in one task where that is possible.
+    Boxed,
+    /// Each step is a task.
+    Cut,
+    /// One or the other, at random.
+    Mixed(Rng),
+}
+
+/// A stream with a joint behind it.
+trait Joint {
+    fn joint(self, joints: &mut Joints) -> BoxedStream<Item>;
+}
+
+impl<U: Upstream<Out = Item>> Joint for Stream<Item, U> {
+    fn joint(self, joints: &mut Joints) -> BoxedStream<Item> {
+        let cuts = match joints {
+            Joints::Boxed => false,
+            Joints::Cut => true,
+            Joints::Mixed(random) => random.bool(),
+        };
+        if cuts { self.isolate().boxed() } else { self.boxed() }
+    }
+}
+
 /// Runs a program; what came out of each loose end, sorted.
 pub(crate) fn run(
     program: &Program,
+    mut joints: Joints,
     options: JobOptions,
 ) -> Result<(Vec<Vec<(i64, Item)>>, JobReport), RunError> {
     let graph = Graph::new();
-    let mut streams: Vec<Option<Stream<Item>>> =
-        program.sources.iter().map(|input| Some(source(&graph, input))).collect();
+    let mut streams: Vec<Option<BoxedStream<Item>>> =
+        program.sources.iter().map(|input| Some(source(&graph, input, &mut joints))).collect();
     for step in &program.steps {
         let on = streams[step.on].take().expect("a stream is taken once");
         let and = if step.does.takes_two() { streams[step.and].take() } else { None };
-        streams.extend(apply(*step, on, and).into_iter().map(Some));
+        streams.extend(apply(*step, on, and, &mut joints).into_iter().map(Some));
     }
     let ends: Vec<Collected<Item>> = streams.into_iter().flatten().map(Stream::collect).collect();
     let report = graph.run(options)?;
@@ -39,39 +69,44 @@ pub(crate) fn run(
     Ok((outputs.collect(), report))
 }
 
-fn source(graph: &Graph, input: &Input) -> Stream<Item> {
+fn source(graph: &Graph, input: &Input, joints: &mut Joints) -> BoxedStream<Item> {
     let disorder = BoundedDisorder::new(nanos(input.disorder)).expect("a span");
     let time_of = |(time, _): &(i64, Item)| Timestamp::from_nanos(*time);
     if let [whole] = &input.parts[..] {
-        graph.iter(whole.clone()).event_time(time_of, disorder).map(|(_, item)| item).isolate()
+        graph.iter(whole.clone()).event_time(time_of, disorder).map(|(_, item)| item).joint(joints)
     } else {
-        graph.iters(input.parts.clone()).event_time(time_of, disorder).map(|(_, item)| item).isolate()
+        graph.iters(input.parts.clone()).event_time(time_of, disorder).map(|(_, item)| item).joint(joints)
     }
 }
 
-fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<Item>> {
+fn apply(
+    step: Step,
+    on: BoxedStream<Item>,
+    and: Option<BoxedStream<Item>>,
+    joints: &mut Joints,
+) -> Vec<BoxedStream<Item>> {
     match step.does {
-        Does::Map(n) => vec![on.map(move |item| functions::map(item, n)).isolate()],
-        Does::Filter(n) => vec![on.filter(move |item| functions::keeps(item, n)).isolate()],
-        Does::FilterMap(n) => vec![on.filter_map(move |item| functions::filter_map(item, n)).isolate()],
-        Does::FlatMap(n) => vec![on.flat_map(move |item| functions::flat_map(item, n)).isolate()],
+        Does::Map(n) => vec![on.map(move |item| functions::map(item, n)).joint(joints)],
+        Does::Filter(n) => vec![on.filter(move |item| functions::keeps(item, n)).joint(joints)],
+        Does::FilterMap(n) => vec![on.filter_map(move |item| functions::filter_map(item, n)).joint(joints)],
+        Does::FlatMap(n) => vec![on.flat_map(move |item| functions::flat_map(item, n)).joint(joints)],
         Does::TryMap(n) => {
             let (done, refused) = on.try_map(move |item| functions::try_map(item, n));
-            vec![done.isolate(), refused]
+            vec![done.joint(joints), refused.joint(joints)]
         }
         Does::Split(n) => {
             let (these, others) = on.split(move |item| functions::keeps(item, n));
-            vec![these.isolate(), others]
+            vec![these.joint(joints), others.joint(joints)]
         }
-        Does::BroadcastTwo => on.broadcast::<2>().into(),
-        Does::BroadcastThree => on.broadcast::<3>().into(),
-        Does::Merge => vec![on.merge(and.expect("a merge takes two"))],
-        Does::Isolate => vec![on.isolate()],
-        Does::OrderBy => vec![on.order_by(|item| *item).isolate()],
+        Does::BroadcastTwo => on.broadcast::<2>().map(|copy| copy.joint(joints)).into(),
+        Does::BroadcastThree => on.broadcast::<3>().map(|copy| copy.joint(joints)).into(),
+        Does::Merge => vec![on.merge(and.expect("a merge takes two")).joint(joints)],
+        Does::Isolate => vec![on.isolate().boxed()],
+        Does::OrderBy => vec![on.order_by(|item| *item).joint(joints)],
         Does::Chain(n) => {
             let chain =
                 on.map(move |item| functions::map(item, n)).filter(move |item| functions::keeps(item, n));
-            vec![chain.map(move |item| functions::map(item, n + 1)).isolate()]
+            vec![chain.map(move |item| functions::map(item, n + 1)).joint(joints)]
         }
         Does::Reduce => {
             vec![
@@ -79,12 +114,12 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
                     .expect_keys(FEW)
                     .reduce(functions::reduce)
                     .map(|keyed| keyed.value)
-                    .isolate(),
+                    .joint(joints),
             ]
         }
         Does::Scan => {
             let scanned = on.key_by(|item| item.key).expect_keys(FEW).scan(0, functions::scan);
-            vec![scanned.map(|keyed| keyed.value).isolate()]
+            vec![scanned.map(|keyed| keyed.value).joint(joints)]
         }
         Does::Rekey(keys) => {
             let first = on
@@ -97,32 +132,39 @@ fn apply(step: Step, on: Stream<Item>, and: Option<Stream<Item>>) -> Vec<Stream<
                     .key_by(|keyed| keyed.key)
                     .scan((), |_, keyed| keyed.value)
                     .map(|keyed| keyed.value)
-                    .isolate(),
+                    .joint(joints),
             ]
         }
         Does::Process(size) => {
             let (sums, late) = on.key_by(|item| item.key).expect_keys(FEW).process(Sums(size));
-            vec![sums.isolate(), late]
+            vec![sums.joint(joints), late.joint(joints)]
         }
         Does::WindowJoin { size, every } => {
             let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
             let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
             let (pairs, late) =
                 on.key_by(|item| item.key).expect_keys(FEW).window(windows).join(other, functions::join);
-            vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
+            vec![
+                pairs.map(|pair| pair.value).joint(joints),
+                late.map(|late| either(late.value)).joint(joints),
+            ]
         }
         Does::IntervalJoin { lower, upper } => {
             let interval = Interval::new(offset(lower), offset(upper)).expect("an interval");
             let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
             let (pairs, late) =
                 on.key_by(|item| item.key).expect_keys(FEW).join(other, interval, functions::join);
-            vec![pairs.map(|pair| pair.value).isolate(), late.map(|late| either(late.value)).isolate()]
+            vec![
+                pairs.map(|pair| pair.value).joint(joints),
+                late.map(|late| either(late.value)).joint(joints),
+            ]
         }
-        Does::Window { size, every } => window(on, size, every),
+        Does::Window { size, every } => window(on, size, every, joints),
         Does::WindowInChain { size, every } => window(
             on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),
             size,
             every,
+            joints,
         ),
     }
 }
@@ -131,7 +173,8 @@ pub(crate) fn window(
     on: Stream<Item, impl Upstream<Out = Item>>,
     size: i64,
     every: i64,
-) -> Vec<Stream<Item>> {
+    joints: &mut Joints,
+) -> Vec<BoxedStream<Item>> {
     let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
     let keyed = on.key_by(|item| item.key).expect_keys(FEW);
     // Where keys are limited, records go to where their key is kept; else each instance adds up its own first.
@@ -141,7 +184,7 @@ pub(crate) fn window(
         let figures = result.value;
         functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
     });
-    vec![results.isolate(), late.map(|late| late.value).isolate()]
+    vec![results.joint(joints), late.map(|late| late.value).joint(joints)]
 }
 
 fn either(value: Either<Item, Item>) -> Item {

@@ -1,0 +1,87 @@
+use std::iter;
+
+use nacreous_operators::{Record, Step};
+use nacreous_watermark::Watermark;
+
+use super::{Downstream, Extent, Flushed, Halt};
+use crate::{
+    meter::Counts,
+    operator_name::{Blame, OperatorName},
+    survey::Survey,
+};
+
+/// The end of a stream in a function, which is called in the loop that the records come out of: nothing is gathered.
+pub(crate) struct CallEnd<F> {
+    /// Absent only while records come, and once it has panicked.
+    f: Option<F>,
+    name: OperatorName,
+    /// Whether the records are a source's own, not results: the job keeps accounts of those.
+    accountable: bool,
+    taken: u64,
+}
+
+impl<F> CallEnd<F> {
+    pub(crate) fn new(f: F, name: OperatorName, accountable: bool) -> Self {
+        Self { f: Some(f), name, accountable, taken: 0 }
+    }
+}
+
+impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
+    const HEEDS_WATERMARKS: bool = false;
+
+    #[inline(always)]
+    fn first(&self) -> Option<OperatorName> {
+        Some(self.name)
+    }
+
+    #[inline(always)]
+    fn record(&mut self, record: Record<T>) {
+        self.records(iter::once(record));
+    }
+
+    // HOT(call.records)
+    #[inline(always)]
+    fn records(&mut self, records: impl Iterator<Item = Record<T>>) {
+        // In variables of their own, what the function has captured and the count can stay in registers: nobody else can
+        // see them.
+        let Some(mut f) = self.f.take() else { return };
+        let mut taken = 0;
+        records.for_each(|record| {
+            let blame = Blame::on(&self.name);
+            f(record);
+            blame.lift();
+            taken += 1;
+        });
+        self.taken += taken;
+        self.f = Some(f);
+    }
+
+    fn watermark(&mut self, _: Watermark) -> Step {
+        Step::Done
+    }
+
+    fn judge_by(&mut self, _: Watermark) {}
+
+    #[inline(always)]
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn flush(&mut self, _: Extent) -> Result<Flushed, Halt> {
+        Ok(Flushed::Clear)
+    }
+
+    fn count(&self, counts: &mut Counts) {
+        if self.accountable {
+            counts.tally.on_time += self.taken;
+        }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.operator(self.name);
+    }
+}
