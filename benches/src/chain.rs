@@ -99,13 +99,19 @@ pub fn four_timely() -> Comparison {
     Numbers::new().comparison("chain/fused-4/timely", four_fused, rival)
 }
 
-/// Four pairs of boxes, against timely.
+/// Four pairs, each in a box, against timely.
 pub fn boxed_timely() -> Comparison {
     let rival = |numbers| on_pinned_thread(|| timely::four(numbers));
     Numbers::new().comparison("chain/boxed-4/timely", |numbers| four_boxed(numbers, BATCH), rival)
 }
 
-/// Four pairs of boxes that are called for each number, against the same for each batch: what it costs to go strictly one
+/// Four pairs in eight boxes, one for each operator, against timely, which has a buffer behind each as well.
+pub fn eight_boxes_timely() -> Comparison {
+    let rival = |numbers| on_pinned_thread(|| timely::four(numbers));
+    Numbers::new().comparison("chain/boxed-8/timely", eight_boxed, rival)
+}
+
+/// Four boxes that are called for each number, against the same for each batch: what it costs to go strictly one
 /// by one.
 pub fn one_by_one() -> Comparison {
     let rival = |numbers| four_boxed(numbers, BATCH);
@@ -151,9 +157,16 @@ fn four_fused(numbers: Numbers) -> u64 {
 
 fn four_boxed(numbers: Numbers, batch: usize) -> u64 {
     let graph = Graph::new();
+    let chain = pair::<1, _>(pair::<0, _>(source(&graph, numbers).boxed()).boxed());
+    let chain = pair::<3, _>(pair::<2, _>(chain.boxed()).boxed());
+    sum_of(graph, chain.boxed(), batch)
+}
+
+fn eight_boxed(numbers: Numbers) -> u64 {
+    let graph = Graph::new();
     let chain = boxed_pair::<1, _>(boxed_pair::<0, _>(source(&graph, numbers).boxed()));
     let chain = boxed_pair::<3, _>(boxed_pair::<2, _>(chain));
-    sum_of(graph, chain, batch)
+    sum_of(graph, chain, BATCH)
 }
 
 fn source(graph: &Graph, numbers: Numbers) -> Stream<u64, impl Upstream<Out = u64> + use<>> {

@@ -13,8 +13,8 @@ pub trait Operator<I> {
     /// What comes out.
     type Out;
 
-    /// Whether watermarks make a difference to it. One that looks at each record by itself need not be told of any but
-    /// the end.
+    /// Whether watermarks make a difference to it. One that looks at each record by itself, and keeps nothing of it, need
+    /// not be told of any but the end.
     const HEEDS_WATERMARKS: bool = true;
 
     /// Handles one record.

@@ -31,6 +31,10 @@ pub trait Downstream<T>: Send {
     /// Whether watermarks before the end make a difference to anything from here on, in this task or in another.
     const HEEDS_WATERMARKS: bool = true;
 
+    /// Whether there must be room, or memory, for the records that come: not where each is dealt with at once, and
+    /// nothing is kept of it.
+    const IS_BOUNDED: bool = true;
+
     /// The operator that comes next, if there is one: whoever calls it has its panics put down to it.
     fn first(&self) -> Option<OperatorName> {
         None
@@ -205,6 +209,8 @@ where
     D: Downstream<O::Out>,
 {
     const HEEDS_WATERMARKS: bool = O::HEEDS_WATERMARKS || D::HEEDS_WATERMARKS;
+    // One that does not heed them keeps nothing.
+    const IS_BOUNDED: bool = O::HEEDS_WATERMARKS || D::IS_BOUNDED;
 
     #[inline(always)]
     fn first(&self) -> Option<OperatorName> {

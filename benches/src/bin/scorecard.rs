@@ -31,7 +31,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 24] = [
+const ROWS: [(&str, fn() -> Comparison); 25] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -44,6 +44,7 @@ const ROWS: [(&str, fn() -> Comparison); 24] = [
     ("chain/fused-1/timely", chain::one_timely),
     ("chain/fused-4/timely", chain::four_timely),
     ("chain/boxed-4/timely", chain::boxed_timely),
+    ("chain/boxed-8/timely", chain::eight_boxes_timely),
     ("chain/boxed-1-by-1/boxed-512", chain::one_by_one),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),

@@ -28,6 +28,7 @@ impl<F> CallEnd<F> {
 
 impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
     const HEEDS_WATERMARKS: bool = false;
+    const IS_BOUNDED: bool = false;
 
     #[inline(always)]
     fn first(&self) -> Option<OperatorName> {

@@ -76,7 +76,7 @@ where
                 disorder: self.disorder.clone(),
                 cadence: plan.cadence(),
                 watermark_every: plan.watermark_every(),
-                quantum: plan.batch(),
+                batch: plan.batch(),
                 requests: plan.requests(),
             };
             plan.add(instance, SourceTask::new(parts, down));

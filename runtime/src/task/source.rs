@@ -1,7 +1,9 @@
 mod clock;
+mod pace;
 mod run;
 
 pub(crate) use clock::{Arrival, Clock};
+use pace::Pace;
 use run::{RunEnd, run};
 
 use std::{num::NonZero, sync::Arc, time::Duration};
@@ -33,8 +35,8 @@ pub(crate) struct SourceParts<S: Source, C> {
     pub(crate) cadence: Cadence,
     /// Pass the watermark on also after this many records, wherever it stands.
     pub(crate) watermark_every: Option<NonZero<usize>>,
-    /// How many records to take a step.
-    pub(crate) quantum: usize,
+    /// How many records to take a step, at the least.
+    pub(crate) batch: usize,
     pub(crate) requests: Arc<Requests>,
 }
 
@@ -42,7 +44,10 @@ pub(crate) struct SourceParts<S: Source, C> {
 pub(crate) struct SourceTask<S: Source, C, D> {
     source: S,
     name: OperatorName,
-    quantum: usize,
+    /// How many records to take a step.
+    batch: usize,
+    /// The same, where what follows sets no limit.
+    pace: Option<Pace>,
     requests: Arc<Requests>,
     watermark_every: Option<NonZero<usize>>,
     /// How many records to take before the watermark is due to be passed on.
@@ -78,9 +83,13 @@ struct Inlet<R, C, D> {
     outlet: Outlet<D>,
 }
 
-impl<S: Source, C, D> SourceTask<S, C, D> {
+impl<S: Source, C, D: Downstream<S::Item>> SourceTask<S, C, D> {
     pub(crate) fn new(mut parts: SourceParts<S, C>, down: D) -> Self {
         parts.source.attach(parts.bell);
+        if !D::HEEDS_WATERMARKS {
+            (parts.cadence, parts.watermark_every) = (Cadence::default(), None);
+        }
+        let pace = (!D::IS_BOUNDED && parts.rejects.is_none()).then(|| Pace::new(parts.batch));
         let next_edge = parts.cadence.next_after(Watermark::MIN);
         let watch_all = parts.watermark_every.is_some();
         let edge_at = edge_at(&parts.disorder, next_edge, watch_all);
@@ -104,7 +113,8 @@ impl<S: Source, C, D> SourceTask<S, C, D> {
         Self {
             source: parts.source,
             name: parts.name,
-            quantum: parts.quantum,
+            batch: parts.batch,
+            pace,
             requests: parts.requests,
             watermark_every: parts.watermark_every,
             until_due: parts.watermark_every.map_or(0, NonZero::get),
@@ -283,20 +293,21 @@ where
             inlet.end();
             return Ok(Progress::Made);
         }
-        if inlet.outlet.down.prepare(self.quantum) == Prepared::Waiting {
+        let quantum = self.pace.as_ref().map_or(self.batch, Pace::records);
+        if inlet.outlet.down.prepare(quantum) == Prepared::Waiting {
             return Ok(Progress::Blocked);
         }
         let before = inlet.records_in;
-        inlet.allow(if self.watermark_every.is_some() {
-            self.quantum.min(self.until_due)
-        } else {
-            self.quantum
-        });
+        inlet.allow(if self.watermark_every.is_some() { quantum.min(self.until_due) } else { quantum });
+        let began = self.pace.as_mut().and_then(Pace::begins);
         let blame = Blame::on(&self.name);
         let readiness = self.source.poll(inlet);
         blame.lift();
         inlet.count_taken();
         let taken = inlet.records_in - before;
+        if let Some(pace) = &mut self.pace {
+            pace.ends(began, usize::try_from(taken).unwrap_or(usize::MAX));
+        }
         self.pass_due_watermark(taken);
 
         let inlet = &mut self.inlet;
