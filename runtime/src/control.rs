@@ -19,6 +19,7 @@ use nacreous_channels::{
 use self::stalls::StallDetector;
 use crate::{
     downstream::SLOTS,
+    explain::Explanation,
     job::{Failure, Job, JobError},
     lifecycle::{JobStatus, Lifecycle},
     meter::Counts,
@@ -127,6 +128,12 @@ impl Watch {
             edges: self.edge_reports(),
             stalls: seen.stalls.clone(),
         }
+    }
+
+    pub(crate) fn explain(&self) -> Explanation {
+        let cores = self.seen().cores.clone();
+        let cores = (0..self.layout.workers.len()).map(|worker| cores.get(worker).copied().flatten());
+        Explanation::of(&self.layout, cores.collect())
     }
 
     /// What keeps the job from going on at full speed at the moment.

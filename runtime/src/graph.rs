@@ -7,13 +7,15 @@ use std::{
     num::NonZero,
     rc::Rc,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use crate::{
     control,
+    explain::Explanation,
     job::{Failure, JobError, JobHandle, JobOptions},
     operator_name::{OperatorId, OperatorName},
-    plan::{Assembly, Division, EDGE_BYTES_MAX, FromPort, Instances, PortId, WatermarkNeeds},
+    plan::{Assembly, Division, EDGE_BYTES_MAX, FromPort, Instances, Plan, PortId, WatermarkNeeds},
     report::JobReport,
     source::{IterSource, Source},
     stream::{SourcePlace, SourceStream, SourceStreams, Stream},
@@ -284,6 +286,19 @@ impl Graph {
     /// # Errors
     /// If the graph or the options cannot be run.
     pub fn start(self, options: JobOptions) -> Result<JobHandle, GraphError> {
+        self.plan(options)?.start()
+    }
+
+    /// Plans the graph as a job: what runs in one loop, and what runs on which worker. The plan can be
+    /// [explained](JobPlan::explain), and started.
+    ///
+    /// # Errors
+    /// If the graph or the options cannot be run.
+    ///
+    /// # Cost
+    /// The edges of the job are made, and the state of its operators: the plan of a large job takes as much memory as
+    /// the job.
+    pub fn plan(self, options: JobOptions) -> Result<JobPlan, GraphError> {
         options.check()?;
         let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
         parts.check()?;
@@ -303,8 +318,7 @@ impl Graph {
             (pipeline.assemble)(&mut assembly);
         }
         let plan = assembly.finish().map_err(|bytes| GraphError::Memory { bytes })?;
-        let job = control::start(plan, options.stall_limit).map_err(GraphError::Start)?;
-        Ok(JobHandle { job })
+        Ok(JobPlan { plan, stall_limit: options.stall_limit })
     }
 
     /// Runs the graph as a job and waits for it to end.
@@ -332,6 +346,28 @@ impl Graph {
         };
         let place = SourcePlace { operator, root, rejects, instances, graph: Rc::clone(&self.shared) };
         (place, Stream::at_port(&self.shared, rejects, false))
+    }
+}
+
+/// A graph that is ready to be run as a job: [`Graph::plan`].
+pub struct JobPlan {
+    plan: Plan,
+    stall_limit: Duration,
+}
+
+impl JobPlan {
+    /// How the job will be laid out.
+    pub fn explain(&self) -> Explanation {
+        Explanation::of(&self.plan.layout, vec![None; self.plan.workers.len()])
+    }
+
+    /// Starts the job and returns at once.
+    ///
+    /// # Errors
+    /// If its control thread cannot be started.
+    pub fn start(self) -> Result<JobHandle, GraphError> {
+        let job = control::start(self.plan, self.stall_limit).map_err(GraphError::Start)?;
+        Ok(JobHandle { job })
     }
 }
 

@@ -11,6 +11,7 @@ use nacreous_operators::Fault;
 
 use crate::{
     control::{Event, Mailbox, Watch},
+    explain::Explanation,
     graph::GraphError,
     lifecycle::JobStatus,
     operator_name::OperatorName,
@@ -323,6 +324,14 @@ impl JobHandle {
     /// Some loads for each task and edge. Data threads notice nothing of it.
     pub fn report(&self) -> JobReport {
         self.job.watch.report()
+    }
+
+    /// How the job is laid out, and how much has passed where so far.
+    ///
+    /// # Cost
+    /// As for [`report`](Self::report).
+    pub fn explain(&self) -> Explanation {
+        self.job.watch.explain()
     }
 
     /// What keeps the job from going on at full speed at the moment: the edges that are full, the inputs that hold back

@@ -38,6 +38,7 @@
 //! | run, stop and cancel a job | [`Graph::run`], [`Graph::start`], [`JobOptions`], [`JobHandle`] |
 //! | host several | [`Runtime`] |
 //! | see what a job does, and why it does not | [`JobReport`], [`JobHandle::why_blocked`], [`JobError`] |
+//! | see how a job is laid out | [`Graph::plan`], [`JobHandle::explain`], [`Explanation`] |
 //! | put a stream into a signature | [`Stream::boxed`], [`Stream::isolate`], [`Upstream`] |
 //! | put a graph together at run time | [`BoxedStream`] |
 //!
@@ -51,6 +52,7 @@ pub mod source;
 mod bell;
 mod control;
 mod downstream;
+mod explain;
 mod graph;
 mod job;
 mod lane;
@@ -68,7 +70,8 @@ mod task;
 mod worker;
 
 pub use bell::Bell;
-pub use graph::{Graph, GraphError, RunError};
+pub use explain::{ExplainedEdge, ExplainedTask, Explanation};
+pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{

@@ -26,6 +26,11 @@ impl OperatorName {
         Self { label: Some(label), ..self }
     }
 
+    /// The name that the user gave it, or else what it is.
+    pub(crate) fn short(&self) -> &'static str {
+        self.label.unwrap_or(self.kind)
+    }
+
     /// The name that the user gave it.
     pub fn label(&self) -> Option<&'static str> {
         self.label

@@ -17,6 +17,8 @@ pub(crate) struct EdgeId(pub(crate) usize);
 pub struct Survey {
     /// In the order in which records meet them.
     pub(crate) operators: Vec<OperatorName>,
+    /// The positions of those at which another loop begins, besides the first.
+    loops: Vec<usize>,
     pub(crate) inputs: Vec<EdgeId>,
     /// The edges out of it, each with the position of the operator that it leads away from.
     pub(crate) outputs: Vec<(EdgeId, usize)>,
@@ -28,6 +30,18 @@ impl Survey {
     /// The next operator.
     pub(crate) fn operator(&mut self, name: OperatorName) {
         self.operators.push(name);
+    }
+
+    /// Another loop begins with the next operator.
+    pub(crate) fn next_loop(&mut self) {
+        self.loops.push(self.operators.len());
+    }
+
+    /// The operators of each loop.
+    pub(crate) fn loops(&self) -> impl Iterator<Item = &[OperatorName]> {
+        let ends = self.loops.iter().copied().chain([self.operators.len()]);
+        let begins = [0].into_iter().chain(self.loops.iter().copied());
+        begins.zip(ends).map(|(begin, end)| &self.operators[begin..end])
     }
 
     /// The next operator, a sink.

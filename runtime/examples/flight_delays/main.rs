@@ -13,25 +13,35 @@ use std::{
     time::Duration,
 };
 
-use nacreous::prelude::*;
+use nacreous::{Keyed, KeyedStream, Stream, Upstream, prelude::*};
 
 use flight::{COLUMNS, Delay, Flight, Key};
-use options::{Failed, Flights, Options};
+use options::{Failed, Flights, Options, Tier};
+use output::Delays;
 use progress::Counted;
 
 /// The dataflow: source → event time → key → window → aggregate → sink.
 pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, Failed> {
-    let (by, delay) = (options.by, options.delay);
+    let by = options.by;
     let graph = Graph::new();
 
     let (flights, rejected) = graph.source(input);
-    let (delays, late) = flights
+    let keyed = flights
         .event_time(|flight| flight.departed_at, options.disorder()?)
-        .key_by(move |flight| flight.key(by))
-        .window(options.windows()?)
-        .aggregate(stats(move |flight: &Flight| flight.delay_min(delay)));
-
-    delays.order_by(|result| result.key).to(output::results(options)?);
+        .key_by(move |flight| flight.key(by));
+    let (windows, results) = (options.windows()?, output::results(options)?);
+    let late = match options.tier {
+        Tier::L4 => {
+            let (delays, late) = delays(keyed, windows, options.delay);
+            delays.order_by(|result| result.key).to(results);
+            late
+        }
+        Tier::L3 => {
+            let (delays, late) = delays(keyed.boxed(), windows, options.delay);
+            delays.boxed().order_by(|result| result.key).boxed().to(results);
+            late
+        }
+    };
     if let Some(path) = &options.late {
         late.to(output::late(path)?);
     }
@@ -39,6 +49,15 @@ pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, 
         rejected.to(output::rejected(path)?);
     }
     Ok(graph)
+}
+
+/// What is known of the delays in each window, and the flights that came too late for theirs.
+fn delays<U: Upstream<Out = Keyed<Key, Flight>>>(
+    keyed: KeyedStream<Key, Flight, U>,
+    windows: Sliding,
+    delay: Delay,
+) -> (Stream<Delays, impl Upstream<Out = Delays> + use<U>>, Stream<Keyed<Key, Flight>>) {
+    keyed.window(windows).aggregate(stats(move |flight: &Flight| flight.delay_min(delay)))
 }
 
 /// Set when the user interrupts the program.
@@ -63,7 +82,11 @@ fn run(options: &Options) -> Result<(), Failed> {
     };
     interrupt_gently();
 
-    let job = graph.start(options.job())?;
+    let plan = graph.plan(options.job())?;
+    if options.explain {
+        output::explain(&plan.explain());
+    }
+    let job = plan.start()?;
     let bar = progress::bar(&options.input);
     let mut stopping = false;
     while !job.wait_timeout(progress::INTERVAL) {
@@ -75,6 +98,9 @@ fn run(options: &Options) -> Result<(), Failed> {
         bar.set_position(read.bytes_read());
     }
     bar.finish_and_clear();
+    if options.explain {
+        output::explain(&job.explain());
+    }
 
     let (report, failure) = match job.wait() {
         Ok(report) => (report, None),

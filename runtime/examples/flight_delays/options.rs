@@ -55,6 +55,12 @@ pub(crate) struct Options {
     /// How many records move together
     #[arg(long, value_name = "N", default_value_t = JobOptions::default().batch)]
     pub batch: usize,
+    /// Whether operators share a loop (l4), or each has one of its own and takes batches (l3)
+    #[arg(long, value_enum, default_value_t = Tier::L4)]
+    pub tier: Tier,
+    /// Say on standard error how the job is laid out, before it runs and when it has
+    #[arg(long)]
+    pub explain: bool,
     /// How to write results
     #[arg(long, value_enum, default_value_t = Format::Table)]
     pub format: Format,
@@ -74,6 +80,13 @@ pub(crate) struct Options {
 
 /// The input as a source of flights.
 pub(crate) type Flights = CsvSource<Box<dyn io::Read + Send>, fn(&Row<'_>) -> Result<Flight, RowError>>;
+
+/// How operators are put together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum Tier {
+    L3,
+    L4,
+}
 
 /// How results are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

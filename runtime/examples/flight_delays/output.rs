@@ -9,7 +9,7 @@ use std::{
 
 use arrayvec::ArrayString;
 use nacreous::{
-    JobReport, Keyed, Record, Stats, Timestamp, WindowResult,
+    Explanation, JobReport, Keyed, Record, Stats, Timestamp, WindowResult,
     sink::{RowSink, Sink},
     source::RejectedRow,
 };
@@ -23,7 +23,8 @@ use super::{
 /// What errors call the results' destination where no file is named.
 pub(crate) const STANDARD_OUTPUT: &str = "standard output";
 
-type Delays = WindowResult<Key, Stats>;
+/// What is known of the delays in a window.
+pub(crate) type Delays = WindowResult<Key, Stats>;
 
 /// The sink for results, as the options want it.
 pub(crate) fn results(options: &Options) -> Result<impl Sink<Delays> + use<>, Failed> {
@@ -107,6 +108,12 @@ pub(crate) fn report(path: &Path, mut file: File, report: &JobReport) -> Result<
 /// Says on standard error that an interrupt was noticed.
 pub(crate) fn stopping() {
     say(format_args!("interrupted: working off what has been read; interrupt again to end at once"));
+}
+
+/// How the job is laid out, on standard error.
+pub(crate) fn explain(explanation: &Explanation) {
+    let text = explanation.to_string();
+    say(format_args!("{}", text.trim_end()));
 }
 
 /// Writes a line to standard error. Who closed that does not want to hear.

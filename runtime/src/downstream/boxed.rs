@@ -147,6 +147,7 @@ impl<T: Send> Downstream<T> for Boxed<T> {
     }
 
     fn survey(&self, survey: &mut Survey) {
+        survey.next_loop();
         self.next.survey(survey);
     }
 }

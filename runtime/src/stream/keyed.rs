@@ -9,7 +9,7 @@ use super::{Stream, carried::Carried, windowed::WindowedStream};
 use crate::{
     graph::Role,
     operator_name::OperatorName,
-    plan::{Exchange, FromPort, Instances, Then, Upstream},
+    plan::{Erased, Exchange, FromPort, Instances, Then, Upstream},
 };
 
 /// A stream whose records are grouped by a key.
@@ -88,6 +88,11 @@ where
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
 {
+    /// Ends the fused loop here, as [`Stream::boxed`] does.
+    pub fn boxed(self) -> KeyedStream<K, T, Erased<Keyed<K, T>>> {
+        KeyedStream::new(self.carried.boxed(), self.limits)
+    }
+
     /// Reduces the values of each key to one, and emits it after each: the first value of a key is what it begins with,
     /// and `f` adds each later one to it.
     ///

@@ -103,7 +103,7 @@ fn report(file: &Path) -> BTreeMap<String, f64> {
     serde_json::from_slice(&fs::read(file).expect("a report")).expect("one JSON object of numbers")
 }
 
-fn check(choice: &Choice, workers: usize, batch: usize, folder: &Path) {
+fn check(choice: &Choice, tier: &str, workers: usize, batch: usize, folder: &Path) {
     let (text, late, outcome) = expected(choice, FLIGHTS.len());
     let file = |name: &str| folder.join(format!("{name}-{}-{workers}-{batch}", choice.disorder_min));
     let (late_file, report_file) = (file("late"), file("report"));
@@ -121,6 +121,8 @@ fn check(choice: &Choice, workers: usize, batch: usize, folder: &Path) {
         &workers.to_string(),
         "--batch",
         &batch.to_string(),
+        "--tier",
+        tier,
         "--format",
         "csv",
         "--late",
@@ -161,9 +163,10 @@ fn every_number_of_workers_and_every_batch_give_what_the_recomputation_gives() {
     let folder = scratch("every-way");
     for disorder_min in [720, 30] {
         let choice = Choice { by: "origin", size_min: 360, every_min: 60, disorder_min };
-        for workers in WORKERS {
-            for batch in BATCHES {
-                check(&choice, workers, batch, &folder);
+        for (row, workers) in WORKERS.into_iter().enumerate() {
+            for (column, batch) in BATCHES.into_iter().enumerate() {
+                let tier = if (row + column) % 2 == 0 { "l4" } else { "l3" };
+                check(&choice, tier, workers, batch, &folder);
             }
         }
     }
@@ -184,7 +187,7 @@ fn many_choices_of_windows_keys_and_disorder_agree_with_the_recomputation() {
     ];
     for (index, (by, size_min, every_min, disorder_min)) in choices.into_iter().enumerate() {
         let choice = Choice { by, size_min, every_min, disorder_min };
-        check(&choice, [1, 2, 4][index % 3], [512, 64, 7][index % 3], &folder);
+        check(&choice, "l4", [1, 2, 4][index % 3], [512, 64, 7][index % 3], &folder);
     }
 }
 

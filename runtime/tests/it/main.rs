@@ -25,3 +25,4 @@ mod parts;
 mod random_graphs;
 mod sources;
 mod threads;
+mod tiers;

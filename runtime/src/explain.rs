@@ -1,0 +1,192 @@
+//! How a job is laid out, for people to read: as text, and as diagrams.
+
+use std::fmt::{self, Write};
+
+use crate::{
+    operator_name::OperatorName,
+    survey::{EdgeId, Layout, TaskSite},
+};
+
+/// How a job is laid out: what runs in one loop, what runs on which worker, and what passes between.
+///
+/// As text by [`Display`](fmt::Display), as a diagram by [`graphviz`](Self::graphviz) and [`mermaid`](Self::mermaid).
+///
+/// ```
+/// use nacreous::prelude::*;
+///
+/// let graph = Graph::new();
+/// let numbers = graph.iter(0..10_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+/// numbers.map(|n| n * 2).named("double").boxed().filter(|n| n % 3 == 0).discard();
+///
+/// let plan = graph.plan(JobOptions::default())?;
+/// let text = plan.explain().to_string();
+/// assert!(text.starts_with("worker 0\n  task 0: iter → event_time → double ⇒ filter → discard\n"), "{text}");
+/// plan.start()?.wait()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// By number.
+    pub tasks: Vec<ExplainedTask>,
+    /// In the order in which they were made.
+    pub edges: Vec<ExplainedEdge>,
+    /// The core that each worker was given, if it was given one: not before the job runs.
+    pub cores: Vec<Option<usize>>,
+}
+
+/// What runs as one task: its operators are never in each other's way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedTask {
+    /// Its loops, in the order in which records meet them, and the operators in each. Between two loops records are handed
+    /// on in batches ([`Stream::boxed`](crate::Stream::boxed)); within one they are not gathered at all.
+    pub loops: Vec<Vec<OperatorName>>,
+    /// The worker that it runs on.
+    pub worker: usize,
+    /// Which it is of the parallel tasks of these operators, from zero.
+    pub instance: usize,
+    /// Records that it has taken in so far.
+    pub records_in: u64,
+}
+
+/// An edge from one task to another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExplainedEdge {
+    /// The number of the task that writes to it.
+    pub from: usize,
+    /// The number of the task that reads from it.
+    pub to: usize,
+    /// The operator that it leads away from.
+    pub operator: OperatorName,
+    /// Records that have passed so far.
+    pub records: u64,
+}
+
+impl Explanation {
+    pub(crate) fn of(layout: &Layout, cores: Vec<Option<usize>>) -> Self {
+        let edge = |(number, site): (usize, &crate::survey::EdgeSite)| {
+            let number = EdgeId(number);
+            let writes =
+                |task: &TaskSite| task.survey.outputs.iter().find(|(edge, _)| *edge == number).copied();
+            let (from, operator) = layout.tasks.iter().enumerate().find_map(|(task, site)| {
+                let (_, operator) = writes(site)?;
+                Some((task, *site.survey.operators.get(operator)?))
+            })?;
+            let to = layout.tasks.iter().position(|task| task.survey.inputs.contains(&number))?;
+            Some(ExplainedEdge { from, to, operator, records: site.meter.received().records() })
+        };
+        let edges: Vec<_> = layout.edges.iter().enumerate().filter_map(edge).collect();
+        let task = |(number, site): (usize, &TaskSite)| {
+            let by_edges: u64 = edges.iter().filter(|edge| edge.to == number).map(|edge| edge.records).sum();
+            ExplainedTask {
+                loops: site.survey.loops().map(<[_]>::to_vec).collect(),
+                worker: site.instance.worker,
+                instance: site.instance.number,
+                records_in: site.meter.counts().records_in + by_edges,
+            }
+        };
+        let tasks = layout.tasks.iter().enumerate().map(task).collect();
+        Self { tasks, edges, cores }
+    }
+
+    /// The tasks of a worker, with their numbers.
+    fn tasks_of(&self, worker: usize) -> impl Iterator<Item = (usize, &ExplainedTask)> {
+        self.tasks.iter().enumerate().filter(move |(_, task)| task.worker == worker)
+    }
+
+    /// A worker and its core.
+    fn worker(&self, worker: usize) -> String {
+        match self.cores.get(worker).copied().flatten() {
+            Some(core) => format!("worker {worker} (core {core})"),
+            None => format!("worker {worker}"),
+        }
+    }
+
+    /// The job as a directed graph for Graphviz (`dot -Tsvg`): a cluster for each worker, a node for each task.
+    pub fn graphviz(&self) -> String {
+        let mut dot = String::from("digraph job {\n  rankdir=LR;\n  node [shape=box];\n");
+        for worker in 0..self.cores.len() {
+            let _ = writeln!(dot, "  subgraph cluster_{worker} {{\n    label=\"{}\";", self.worker(worker));
+            for (number, task) in self.tasks_of(worker) {
+                let _ = writeln!(dot, "    t{number} [label=\"{}\"];", task.lines(in_dot, "\\n⇒ "));
+            }
+            dot.push_str("  }\n");
+        }
+        for ExplainedEdge { from, to, records, .. } in &self.edges {
+            let _ = writeln!(dot, "  t{from} -> t{to} [label=\"{records}\"];");
+        }
+        dot.push_str("}\n");
+        dot
+    }
+
+    /// The job as a flowchart for Mermaid: a subgraph for each worker, a node for each task.
+    pub fn mermaid(&self) -> String {
+        let mut chart = String::from("flowchart LR\n");
+        for worker in 0..self.cores.len() {
+            let _ = writeln!(chart, "  subgraph w{worker}[\"{}\"]", self.worker(worker));
+            for (number, task) in self.tasks_of(worker) {
+                let _ = writeln!(chart, "    t{number}[\"{}\"]", task.lines(in_mermaid, "<br/>⇒ "));
+            }
+            chart.push_str("  end\n");
+        }
+        for ExplainedEdge { from, to, records, .. } in &self.edges {
+            let _ = writeln!(chart, "  t{from} -->|{records}| t{to}");
+        }
+        chart
+    }
+}
+
+impl ExplainedTask {
+    /// Its operators, with something between loops.
+    fn lines(&self, quoted: impl Fn(&str) -> String, between: &str) -> String {
+        let chain = |operators: &Vec<OperatorName>| {
+            operators.iter().map(|name| quoted(name.short())).collect::<Vec<_>>().join(" → ")
+        };
+        self.loops.iter().map(chain).collect::<Vec<_>>().join(between)
+    }
+}
+
+/// What may stand between quotation marks in Graphviz.
+fn in_dot(text: &str) -> String {
+    text.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', " ")
+}
+
+/// What may stand between quotation marks in Mermaid.
+fn in_mermaid(text: &str) -> String {
+    text.replace('#', "#35;")
+        .replace('"', "#quot;")
+        .replace('<', "#lt;")
+        .replace('>', "#gt;")
+        .replace('\n', " ")
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for worker in 0..self.cores.len() {
+            writeln!(f, "{}", self.worker(worker))?;
+            for (number, task) in self.tasks_of(worker) {
+                writeln!(f, "  task {number}: {}", task.lines(str::to_owned, " ⇒ "))?;
+                writeln!(f, "    {} records in", task.records_in)?;
+                for edge in self.edges.iter().filter(|edge| edge.from == number) {
+                    let ExplainedEdge { to, operator, records, .. } = edge;
+                    let (worker, from) = (self.tasks[*to].worker, operator.short());
+                    writeln!(f, "    {from} to task {to} on worker {worker}: {records} records")?;
+                }
+            }
+        }
+        f.write_str("→ in one loop; ⇒ in batches, within a task\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_a_meaning_in_a_diagram_is_written_so_that_it_has_none() {
+        assert_eq!(in_dot("a \"b\" \\ c\nd"), "a \\\"b\\\" \\\\ c d");
+        assert_eq!(in_mermaid("a \"b\" <#>\nd"), "a #quot;b#quot; #lt;#35;#gt; d");
+    }
+}
