@@ -30,7 +30,8 @@ pub struct JobOptions {
     /// parts ([`Graph::sources`](crate::Graph::sources)), those and the keys are spread over all threads. 1 to
     /// [`WORKERS_MAX`](Self::WORKERS_MAX).
     pub workers: usize,
-    /// How many records move through an edge together under load, and how many a source reads a step.
+    /// How many records move through an edge together under load, and how many a source reads a step. (It reads more
+    /// where nothing gathers them, as long as a step does not take more than some microseconds.)
     /// An edge has memory for 66 batches, and an exchange has one from each worker to each other. 1 to
     /// [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
     pub batch: usize,

@@ -86,7 +86,7 @@ pub struct TaskReport {
     pub results: u64,
     /// For how long it could not go on for want of room in an edge or a sink, or of memory.
     pub blocked: Duration,
-    /// What it has passed on.
+    /// What it has passed on: none before the end, if neither it nor anything behind it heeds watermarks.
     pub watermark: Watermark,
     /// Whether it has done all it ever will.
     pub finished: bool,

@@ -203,7 +203,8 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         self.end(sink, OperatorName::here("to"))
     }
 
-    /// Ends the stream in a function that is called with each record.
+    /// Ends the stream in a function that is called with each record, in the loop that it comes out of. A sink
+    /// ([`to`](Self::to)) is given batches.
     ///
     /// # Panics
     /// If the graph has been started.
