@@ -6,7 +6,10 @@
 
 mod timely;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    hint::black_box,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use nacreous::{BoxedStream, Stream, Upstream, prelude::*};
 
@@ -22,21 +25,26 @@ const BATCH: usize = JobOptions::DEFAULT.batch;
 #[derive(Debug, Clone, Copy)]
 struct Numbers {
     block: &'static [u64],
+    passes: u64,
 }
 
 impl Numbers {
-    fn new() -> Self {
+    fn new(passes: u64) -> Self {
         let mut random = fastrand::Rng::with_seed(44);
         let block: Vec<_> = (0..BLOCK).map(|_| random.u64(..)).collect();
-        Self { block: block.leak() }
+        Self { block: block.leak(), passes }
     }
 
     fn iter(self) -> Iter {
-        Iter { block: self.block, at: 0, pass: 0 }
+        Iter { block: self.block, passes: self.passes, at: 0, pass: 0 }
+    }
+
+    fn records(self) -> u64 {
+        self.block.len() as u64 * self.passes
     }
 
     fn comparison(self, id: &'static str, ours: fn(Self) -> u64, rival: fn(Self) -> u64) -> Comparison {
-        let millions = BLOCK as f64 * PASSES as f64 / 1e6;
+        let millions = self.records() as f64 / 1e6;
         let side = |run: fn(Self) -> u64| -> Side { timed(millions, move || run(self)) };
         Comparison { id, measure: Measure::Rate("M records/s"), ours: side(ours), rival: side(rival) }
     }
@@ -44,6 +52,7 @@ impl Numbers {
 
 struct Iter {
     block: &'static [u64],
+    passes: u64,
     at: usize,
     pass: u64,
 }
@@ -56,7 +65,7 @@ impl Iterator for Iter {
         if self.at == self.block.len() {
             self.at = 0;
             self.pass += 1;
-            if self.pass == PASSES {
+            if self.pass == self.passes {
                 self.block = &[];
             }
         }
@@ -85,37 +94,61 @@ fn passes(number: u64) -> bool {
 /// One pair, against timely.
 pub fn one_timely() -> Comparison {
     let rival = |numbers| on_pinned_thread(|| timely::one(numbers));
-    Numbers::new().comparison("chain/fused-1/timely", one_fused, rival)
+    Numbers::new(PASSES).comparison("chain/fused-1/timely", one_fused, rival)
 }
 
 /// Four pairs, against the loop.
 pub fn four_hand() -> Comparison {
-    Numbers::new().comparison("chain/fused-4/hand", four_fused, |numbers| on_pinned_thread(|| hand(numbers)))
+    Numbers::new(PASSES)
+        .comparison("chain/fused-4/hand", four_fused, |numbers| on_pinned_thread(|| hand(numbers)))
 }
 
 /// Four pairs, against timely.
 pub fn four_timely() -> Comparison {
     let rival = |numbers| on_pinned_thread(|| timely::four(numbers));
-    Numbers::new().comparison("chain/fused-4/timely", four_fused, rival)
+    Numbers::new(PASSES).comparison("chain/fused-4/timely", four_fused, rival)
 }
 
 /// Four pairs, each in a box, against timely.
 pub fn boxed_timely() -> Comparison {
     let rival = |numbers| on_pinned_thread(|| timely::four(numbers));
-    Numbers::new().comparison("chain/boxed-4/timely", |numbers| four_boxed(numbers, BATCH), rival)
+    Numbers::new(PASSES).comparison("chain/boxed-4/timely", |numbers| four_boxed(numbers, BATCH), rival)
 }
 
 /// Four pairs in eight boxes, one for each operator, against timely, which has a buffer behind each as well.
 pub fn eight_boxes_timely() -> Comparison {
     let rival = |numbers| on_pinned_thread(|| timely::four(numbers));
-    Numbers::new().comparison("chain/boxed-8/timely", eight_boxed, rival)
+    Numbers::new(PASSES).comparison("chain/boxed-8/timely", eight_boxed, rival)
 }
 
 /// Four boxes that are called for each number, against the same for each batch: what it costs to go strictly one
 /// by one.
 pub fn one_by_one() -> Comparison {
     let rival = |numbers| four_boxed(numbers, BATCH);
-    Numbers::new().comparison("chain/boxed-1-by-1/boxed-512", |numbers| four_boxed(numbers, 1), rival)
+    Numbers::new(PASSES).comparison("chain/boxed-1-by-1/boxed-512", |numbers| four_boxed(numbers, 1), rival)
+}
+
+/// The loops of chains, to be counted: each goes over so many blocks, and says how many numbers those are.
+pub(crate) const LOOPS: [(&str, fn(u64) -> u64); 6] = [
+    ("chain/hand-4", |passes| count(passes, hand)),
+    ("chain/fused-1", |passes| count(passes, one_fused)),
+    ("chain/fused-4", |passes| count(passes, four_fused)),
+    ("chain/boxed-4", |passes| count(passes, |numbers| four_boxed(numbers, BATCH))),
+    ("chain/boxed-8", |passes| count(passes, eight_boxed)),
+    ("chain/edge", |passes| count(passes, by_an_edge)),
+];
+
+fn count(passes: u64, run: fn(Numbers) -> u64) -> u64 {
+    let numbers = Numbers::new(passes);
+    black_box(run(numbers));
+    numbers.records()
+}
+
+/// A pair in a task of its own.
+fn by_an_edge(numbers: Numbers) -> u64 {
+    let graph = Graph::new();
+    let chain = pair::<0, _>(source(&graph, numbers).isolate());
+    sum_of(graph, chain, BATCH)
 }
 
 /// What one would write for four pairs.

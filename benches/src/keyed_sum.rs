@@ -8,6 +8,7 @@ mod timely;
 
 use std::{
     hash::Hash,
+    hint::black_box,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
     vec,
@@ -138,27 +139,37 @@ impl<K: Key> Iterator for Part<K> {
     }
 }
 
-fn dense() -> Readings<u64> {
+fn dense(passes: i64) -> Readings<u64> {
     let mut random = fastrand::Rng::with_seed(43);
-    Readings::new(MEBI / 16, 512, move || random.u64(0..DENSE_KEYS as u64))
+    Readings::new(MEBI / 16, passes, move || random.u64(0..DENSE_KEYS as u64))
 }
+
+/// The loop of a keyed sum, to be counted: goes over so many blocks, and says how many records those are.
+pub(crate) const LOOP: (&str, fn(u64) -> u64) = ("keyed-sum", |passes| {
+    let readings = dense(i64::try_from(passes).expect("a few"));
+    black_box(ours(readings, 1, DENSE_KEYS));
+    readings.block.len() as u64 * passes
+});
+
+/// How often the block of a comparison is read.
+const PASSES: i64 = 512;
 
 /// A thousand keys, against the same loop over a hash table.
 pub fn against_hand() -> Comparison {
     let rival = |readings| on_pinned_thread(|| hand::run(readings));
-    dense().comparison("keyed-sum/1-worker/hand", |readings| ours(readings, 1, DENSE_KEYS), rival)
+    dense(PASSES).comparison("keyed-sum/1-worker/hand", |readings| ours(readings, 1, DENSE_KEYS), rival)
 }
 
 /// A thousand keys, against timely with a vector a window.
 pub fn against_timely() -> Comparison {
     let rival = |readings| on_pinned_thread(|| timely::run::<_, Dense>(readings));
-    dense().comparison("keyed-sum/1-worker/timely", |readings| ours(readings, 1, DENSE_KEYS), rival)
+    dense(PASSES).comparison("keyed-sum/1-worker/timely", |readings| ours(readings, 1, DENSE_KEYS), rival)
 }
 
 /// A thousand keys on two threads, against timely on two threads.
 pub fn two_workers() -> Comparison {
     let rival = timely::run_on_two::<Dense>;
-    dense().comparison("keyed-sum/2-workers/timely", |readings| ours(readings, 2, DENSE_KEYS), rival)
+    dense(PASSES).comparison("keyed-sum/2-workers/timely", |readings| ours(readings, 2, DENSE_KEYS), rival)
 }
 
 /// A million keys, some of them much more frequent than others.

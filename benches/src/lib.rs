@@ -9,6 +9,7 @@
 //! | [`growth`] | the slowest record while keyed state grows, against a table that rehashes at once |
 //! | [`join`] | two streams to join in tumbling windows, and how timely joins them |
 //! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table, and against timely |
+//! | [`loops`] | the loops of data threads, for their instructions to be counted |
 //! | [`rings`] | the channels, against bare atomics and other crates |
 //! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
 //!
@@ -21,5 +22,6 @@ pub mod flight_delays;
 pub mod growth;
 pub mod join;
 pub mod keyed_sum;
+pub mod loops;
 pub mod rings;
 pub mod two_threads;

@@ -1,6 +1,7 @@
 //! The project's own commands: `cargo xtask` lists them.
 
 mod bench;
+mod budgets;
 mod checkers;
 mod orderings;
 mod test;
@@ -18,7 +19,8 @@ usage: cargo xtask COMMAND
   tsan       the channels' tests under ThreadSanitizer
   miri       the channels' tests under Miri
   hwloc      the runtime with the feature hwloc, whose library it installs if need be
-  bench      installs what counts instructions and runs all benchmarks";
+  bench      installs what counts instructions and runs all benchmarks; with --check, counts the instructions of the
+             loops of data threads and compares them with HOTPATH.md";
 
 /// Why a command failed, in words for the terminal.
 type Failure = String;
@@ -35,6 +37,7 @@ fn main() -> ExitCode {
         ["miri"] => checkers::miri(root).and_then(|check| checkers::alone("miri", check)),
         ["hwloc"] => checkers::hwloc(root).and_then(|check| checkers::alone("hwloc", check)),
         ["bench"] => bench::run(root),
+        ["bench", "--check"] => bench::check(root),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {
