@@ -95,6 +95,10 @@ pub(crate) fn hand_down<T, D: Downstream<T>>(batch: &mut Batch<T>, down: &mut D)
     }
 }
 
+/// What is larger, in bytes, is not moved to a loop and back for each batch: an iterator, or a function with what it has
+/// captured.
+pub(crate) const MOVED_MAX: usize = 256;
+
 /// Whether a record should go down as one of an iterator's: whether it fits into a few registers.
 ///
 /// A larger one would be copied from each adaptor of the iterator to the next. Whoever reads a part of a copy that has just

@@ -4,7 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::{
     operator_name::OperatorName,
-    survey::{EdgeId, Layout, TaskSite},
+    survey::{EdgeId, EdgeSite, Layout, TaskSite},
 };
 
 /// How a job is laid out: what runs in one loop, what runs on which worker, and what passes between.
@@ -66,15 +66,9 @@ pub struct ExplainedEdge {
 
 impl Explanation {
     pub(crate) fn of(layout: &Layout, cores: Vec<Option<usize>>) -> Self {
-        let edge = |(number, site): (usize, &crate::survey::EdgeSite)| {
-            let number = EdgeId(number);
-            let writes =
-                |task: &TaskSite| task.survey.outputs.iter().find(|(edge, _)| *edge == number).copied();
-            let (from, operator) = layout.tasks.iter().enumerate().find_map(|(task, site)| {
-                let (_, operator) = writes(site)?;
-                Some((task, *site.survey.operators.get(operator)?))
-            })?;
-            let to = layout.tasks.iter().position(|task| task.survey.inputs.contains(&number))?;
+        let edge = |(number, site): (usize, &EdgeSite)| {
+            let (from, operator) = layout.writing_task(EdgeId(number))?;
+            let to = layout.reading_task(EdgeId(number))?;
             Some(ExplainedEdge { from, to, operator, records: site.meter.received().records() })
         };
         let edges: Vec<_> = layout.edges.iter().enumerate().filter_map(edge).collect();

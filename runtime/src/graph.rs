@@ -350,6 +350,7 @@ impl Graph {
 }
 
 /// A graph that is ready to be run as a job: [`Graph::plan`].
+#[must_use = "a plan does nothing until it is started"]
 pub struct JobPlan {
     plan: Plan,
     stall_limit: Duration,

@@ -23,7 +23,7 @@ use crate::{
     downstream::Fork,
     graph::Role,
     operator_name::{OperatorId, OperatorName},
-    plan::{CallMake, Erased, Forked, FromPort, PortId, SinkMake, Then, Upstream},
+    plan::{CallMake, Erased, Forked, FromPort, Make, PortId, SinkMake, Then, Upstream},
     sink::{Collect, Collected, Sink},
 };
 
@@ -272,20 +272,20 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     }
 
     fn call<F: FnMut(Record<T>) + Send + 'static>(self, f: F, name: OperatorName) -> Ended {
-        let carried = self.carried.gather();
-        let operator = carried.add_operator(name);
-        let graph = carried.graph.clone();
-        let accountable = carried.accountable;
-        carried.end(CallMake { f: Some(f), operator, accountable });
-        Ended { graph, operator }
+        self.end_in(name, |operator, accountable| CallMake { f: Some(f), operator, accountable })
     }
 
     fn end<S: Sink<T>>(self, sink: S, name: OperatorName) -> Ended {
+        self.end_in(name, |operator, accountable| SinkMake::new(sink, operator, accountable))
+    }
+
+    /// Ends the stream in one place, in what `with` makes of the operator there and of whether it has accounts to keep.
+    fn end_in<M: Make<T>>(self, name: OperatorName, with: impl FnOnce(OperatorId, bool) -> M) -> Ended {
         let carried = self.carried.gather();
         let operator = carried.add_operator(name);
         let graph = carried.graph.clone();
-        let accountable = carried.accountable;
-        carried.end(SinkMake::new(sink, operator, accountable));
+        let make = with(operator, carried.accountable);
+        carried.end(make);
         Ended { graph, operator }
     }
 }

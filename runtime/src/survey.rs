@@ -82,17 +82,27 @@ pub(crate) struct EdgeSite {
 }
 
 impl Layout {
+    /// The number of the task that writes to an edge, and the operator it leads away from.
+    pub(crate) fn writing_task(&self, edge: EdgeId) -> Option<(usize, OperatorName)> {
+        self.tasks.iter().enumerate().find_map(|(number, task)| {
+            let (_, operator) = task.survey.outputs.iter().find(|(id, _)| *id == edge)?;
+            Some((number, *task.survey.operators.get(*operator)?))
+        })
+    }
+
+    /// The number of the task that reads from an edge.
+    pub(crate) fn reading_task(&self, edge: EdgeId) -> Option<usize> {
+        self.tasks.iter().position(|task| task.survey.inputs.contains(&edge))
+    }
+
     /// The task that writes to an edge and the operator it leads away from.
     pub(crate) fn writer_of(&self, edge: EdgeId) -> Option<(&TaskSite, OperatorName)> {
-        self.tasks.iter().find_map(|task| {
-            let (_, operator) = task.survey.outputs.iter().find(|(id, _)| *id == edge)?;
-            Some((task, *task.survey.operators.get(*operator)?))
-        })
+        self.writing_task(edge).map(|(task, operator)| (&self.tasks[task], operator))
     }
 
     /// The task that reads from an edge and the first operator it leads to.
     pub(crate) fn reader_of(&self, edge: EdgeId) -> Option<(&TaskSite, OperatorName)> {
-        let task = self.tasks.iter().find(|task| task.survey.inputs.contains(&edge))?;
+        let task = &self.tasks[self.reading_task(edge)?];
         Some((task, *task.survey.operators.first()?))
     }
 }

@@ -27,7 +27,17 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         .map_err(|error| format!("xtask bench: cannot read HOTPATH.md: {error}"))?;
     let budgets = budgets(&text)?;
     let mut build = Command::new("cargo");
-    build.args(["build", "--release", "--package", "nacreous-benches", "--bin", "loops", "--locked"]);
+    build.args([
+        "build",
+        "--release",
+        "--package",
+        "nacreous-benches",
+        "--bin",
+        "loops",
+        "--locked",
+        "--target-dir",
+        "target",
+    ]);
     if !build.current_dir(root).status().is_ok_and(|status| status.success()) {
         return Err("xtask bench: the loops cannot be built".to_owned());
     }

@@ -1,9 +1,7 @@
-use std::iter;
-
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, Extent, Flushed, Halt};
+use super::{Downstream, Extent, Flushed, Halt, MOVED_MAX};
 use crate::{
     meter::Counts,
     operator_name::{Blame, OperatorName},
@@ -12,7 +10,7 @@ use crate::{
 
 /// The end of a stream in a function, which is called in the loop that the records come out of: nothing is gathered.
 pub(crate) struct CallEnd<F> {
-    /// Absent only while records come, and once it has panicked.
+    /// Absent only while records come.
     f: Option<F>,
     name: OperatorName,
     /// Whether the records are a source's own, not results: the job keeps accounts of those.
@@ -23,6 +21,20 @@ pub(crate) struct CallEnd<F> {
 impl<F> CallEnd<F> {
     pub(crate) fn new(f: F, name: OperatorName, accountable: bool) -> Self {
         Self { f: Some(f), name, accountable, taken: 0 }
+    }
+}
+
+/// Brings a function back, also if it panics: what it has captured is dropped with the task, and not while unwinding, where
+/// another panic would end the process.
+struct Lent<'a, F> {
+    f: Option<F>,
+    home: &'a mut Option<F>,
+}
+
+impl<F> Drop for Lent<'_, F> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        *self.home = self.f.take();
     }
 }
 
@@ -37,15 +49,24 @@ impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
 
     #[inline(always)]
     fn record(&mut self, record: Record<T>) {
-        self.records(iter::once(record));
+        if let Some(f) = &mut self.f {
+            let blame = Blame::on(&self.name);
+            f(record);
+            blame.lift();
+            self.taken += 1;
+        }
     }
 
     // HOT(call.records)
     #[inline(always)]
     fn records(&mut self, records: impl Iterator<Item = Record<T>>) {
+        if size_of::<F>() > MOVED_MAX {
+            return records.for_each(|record| self.record(record));
+        }
         // In variables of their own, what the function has captured and the count can stay in registers: nobody else can
         // see them.
-        let Some(mut f) = self.f.take() else { return };
+        let mut lent = Lent { f: self.f.take(), home: &mut self.f };
+        let Some(f) = &mut lent.f else { return };
         let mut taken = 0;
         records.for_each(|record| {
             let blame = Blame::on(&self.name);
@@ -54,7 +75,6 @@ impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
             taken += 1;
         });
         self.taken += taken;
-        self.f = Some(f);
     }
 
     fn watermark(&mut self, _: Watermark) -> Step {

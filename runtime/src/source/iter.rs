@@ -1,16 +1,13 @@
 use std::convert::Infallible;
 
 use super::{Demand, Intake, Readiness, Source};
-use crate::job::BoxError;
+use crate::{downstream::MOVED_MAX, job::BoxError};
 
 /// The items of an iterator.
 pub(crate) struct IterSource<I> {
     /// Absent only while it is polled.
     items: Option<I>,
 }
-
-/// An iterator that is larger is polled where it is.
-const MOVED_MAX: usize = 256;
 
 impl<I> IterSource<I> {
     pub(crate) fn new(items: I) -> Self {
@@ -58,7 +55,7 @@ mod tests {
     #[test]
     fn large_and_small_iterators_of_large_and_small_items_are_read_to_their_end() {
         let large = [3_u64; 100].into_iter();
-        assert!(size_of_val(&large) > super::MOVED_MAX, "it is polled where it is");
+        assert!(size_of_val(&large) > crate::downstream::MOVED_MAX, "it is polled where it is");
         assert_eq!(read(large), [3; 100]);
         assert!(read(0..100_u64).into_iter().eq(0..100));
         let texts: Vec<_> = (0..100_u64).map(|n| [n; 8]).collect();

@@ -108,7 +108,8 @@ fn check(choice: &Choice, tier: &str, workers: usize, batch: usize, folder: &Pat
     let file = |name: &str| folder.join(format!("{name}-{}-{workers}-{batch}", choice.disorder_min));
     let (late_file, report_file) = (file("late"), file("report"));
     let minutes = |n: i64| format!("{n}m");
-    let output = run(&[
+    let explain = if tier == "l3" { ["--explain"].as_slice() } else { &[] };
+    let arguments = [
         "--by",
         choice.by,
         "--size",
@@ -129,8 +130,12 @@ fn check(choice: &Choice, tier: &str, workers: usize, batch: usize, folder: &Pat
         late_file.to_str().unwrap(),
         "--report",
         report_file.to_str().unwrap(),
-    ]);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    ];
+    let output = run(&[&arguments, explain].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    // Before it runs and when it has.
+    assert_eq!(said.matches("key_by ⇒ aggregate").count(), explain.len() * 2, "{said}");
     assert!(output.stdout == text.as_bytes(), "{workers} workers, batch {batch}: results differ");
 
     let found = fs::read_to_string(late_file).unwrap();

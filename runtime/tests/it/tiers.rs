@@ -184,6 +184,40 @@ fn a_function_at_the_end_has_all_records_in_order_and_is_dropped_with_what_it_ha
     }
 }
 
+/// A function that panics, and what it has captured when that is dropped: the process must live on.
+#[test]
+fn a_function_at_the_end_whose_captures_panic_as_well_fails_its_job_alone() {
+    struct Trapped(i64);
+    impl Trapped {
+        fn take(&mut self, n: i64) {
+            self.0 += n;
+            assert!(n < 1_000, "at the thousandth");
+        }
+    }
+    impl Drop for Trapped {
+        fn drop(&mut self) {
+            panic!("and again when it is dropped");
+        }
+    }
+    for wide in [false, true] {
+        let graph = Graph::new();
+        let numbers =
+            graph.iter(0..5_000_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+        let (mut trapped, large) = (Trapped(0), [0_u8; 1_024]);
+        if wide {
+            numbers.for_each(move |record| {
+                std::hint::black_box(&large);
+                trapped.take(record.value);
+            });
+        } else {
+            numbers.for_each(move |record| trapped.take(record.value));
+        }
+        let Err(RunError::Job(error)) = graph.run(JobOptions::DEFAULT) else { panic!("it did not fail") };
+        let Failure::Panicked { operator, message } = &error.failure else { panic!("{error}") };
+        assert_eq!((operator.kind(), message.as_str()), ("for_each", "at the thousandth"));
+    }
+}
+
 #[test]
 fn a_collection_may_hold_boxed_streams() {
     fn steps(graph: &Graph) -> Vec<Stream<i64, Erased<i64>>> {
