@@ -18,6 +18,10 @@ fn count_in_memory(count: &mut u64) {
     black_box(count);
 }
 
+// What goes into the adaptor of an iterator below is made by a function that knows nothing of the iterator. A closure within
+// `on_records` would have the iterator's type in its own, beside the adaptor that has it as well: with each operator of a
+// chain the name of the type would be twice as long, and the compiler writes names out.
+
 /// Turns each value into another.
 #[derive(Debug, Clone)]
 pub struct Map<F>(F);
@@ -40,8 +44,13 @@ impl<I, O, F: FnMut(I) -> O> Operator<I> for Map<F> {
 
     #[inline(always)]
     fn on_records(&mut self, records: impl Iterator<Item = Record<I>>, out: &mut impl Emit<O>) {
-        out.emit_all(records.map(|Record { time, value }| Record { time, value: (self.0)(value) }));
+        out.emit_all(records.map(mapped(&mut self.0)));
     }
+}
+
+#[inline(always)]
+fn mapped<I, O>(f: &mut impl FnMut(I) -> O) -> impl FnMut(Record<I>) -> Record<O> {
+    |Record { time, value }| Record { time, value: f(value) }
 }
 
 /// Lets through the values that a predicate holds for, and counts the others.
@@ -73,19 +82,23 @@ impl<T, F: FnMut(&T) -> bool> Operator<T> for Filter<F> {
 
     #[inline(always)]
     fn on_records(&mut self, records: impl Iterator<Item = Record<T>>, out: &mut impl Emit<T>) {
-        let Self { predicate, filtered } = self;
-        out.emit_all(records.filter(|record| {
-            let passes = predicate(&record.value);
-            if !passes {
-                cold_path();
-                count_in_memory(filtered);
-            }
-            passes
-        }));
+        out.emit_all(records.filter(passes(&mut self.predicate, &mut self.filtered)));
     }
 
     fn tally(&self) -> Tally {
         Tally { filtered: self.filtered, ..Tally::default() }
+    }
+}
+
+#[inline(always)]
+fn passes<T>(predicate: &mut impl FnMut(&T) -> bool, filtered: &mut u64) -> impl FnMut(&Record<T>) -> bool {
+    |record| {
+        let passes = predicate(&record.value);
+        if !passes {
+            cold_path();
+            count_in_memory(filtered);
+        }
+        passes
     }
 }
 
@@ -130,19 +143,26 @@ impl<I, O, F: FnMut(I) -> Option<O>> Operator<I> for FilterMap<F> {
 
     #[inline(always)]
     fn on_records(&mut self, records: impl Iterator<Item = Record<I>>, out: &mut impl Emit<O>) {
-        let Self { f, filtered } = self;
-        out.emit_all(records.filter_map(|Record { time, value }| {
-            let value = f(value);
-            if value.is_none() {
-                cold_path();
-                count_in_memory(filtered);
-            }
-            value.map(|value| Record { time, value })
-        }));
+        out.emit_all(records.filter_map(passed(&mut self.f, &mut self.filtered)));
     }
 
     fn tally(&self) -> Tally {
         Tally { filtered: self.filtered, ..Tally::default() }
+    }
+}
+
+#[inline(always)]
+fn passed<I, O>(
+    f: &mut impl FnMut(I) -> Option<O>,
+    filtered: &mut u64,
+) -> impl FnMut(Record<I>) -> Option<Record<O>> {
+    |Record { time, value }| {
+        let value = f(value);
+        if value.is_none() {
+            cold_path();
+            count_in_memory(filtered);
+        }
+        value.map(|value| Record { time, value })
     }
 }
 
@@ -243,10 +263,15 @@ impl<T, K, F: FnMut(&T) -> K> Operator<T> for KeyBy<F> {
 
     #[inline(always)]
     fn on_records(&mut self, records: impl Iterator<Item = Record<T>>, out: &mut impl Emit<Keyed<K, T>>) {
-        out.emit_all(records.map(|Record { time, value }| {
-            let key = (self.0)(&value);
-            Record { time, value: Keyed { key, value } }
-        }));
+        out.emit_all(records.map(keyed(&mut self.0)));
+    }
+}
+
+#[inline(always)]
+fn keyed<T, K>(key: &mut impl FnMut(&T) -> K) -> impl FnMut(Record<T>) -> Record<Keyed<K, T>> {
+    |Record { time, value }| {
+        let key = key(&value);
+        Record { time, value: Keyed { key, value } }
     }
 }
 

@@ -193,17 +193,24 @@ impl<I: Iterator> Iterator for Blamed<'_, I> {
     }
 
     #[inline(always)]
-    fn fold<B, F: FnMut(B, I::Item) -> B>(self, init: B, mut f: F) -> B {
+    fn fold<B, F: FnMut(B, I::Item) -> B>(self, init: B, f: F) -> B {
         let Self { records, name, next } = self;
         let blame = Blame::on(name);
-        let all = records.fold(init, |before, record| {
-            let blame = Blame::on(&next);
-            let after = f(before, record);
-            blame.lift();
-            after
-        });
+        let all = records.fold(init, blaming(&next, f));
         blame.lift();
         all
+    }
+}
+
+/// The same function, with its panics put down to an operator. (Made by one that knows nothing of the iterator, as that would
+/// come to be part of the name of its type, once more for each operator of a chain.)
+#[inline(always)]
+fn blaming<B, T>(name: &OperatorName, mut f: impl FnMut(B, T) -> B) -> impl FnMut(B, T) -> B {
+    move |before, record| {
+        let blame = Blame::on(name);
+        let after = f(before, record);
+        blame.lift();
+        after
     }
 }
 
