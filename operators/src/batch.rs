@@ -1,4 +1,8 @@
-use std::{hint::black_box, mem::MaybeUninit, vec};
+use std::{
+    hint::black_box,
+    mem::{self, MaybeUninit},
+    vec,
+};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
@@ -81,6 +85,21 @@ impl<T> Batch<T> {
     pub fn records_mut(&mut self) -> &mut Vec<Record<T>> {
         debug_assert!(self.signal.is_none(), "a record after the signal of its batch");
         &mut self.records
+    }
+
+    /// Takes over all records of another batch, which is left empty: its signal is forgotten. If there were none here, the
+    /// two change memory, and nothing is copied.
+    ///
+    /// # Panics
+    /// If the batch is sealed: a signal is the last thing in a batch. (Checked in debug builds.)
+    pub fn append(&mut self, other: &mut Self) {
+        debug_assert!(self.signal.is_none(), "a record after the signal of its batch");
+        if self.records.is_empty() {
+            mem::swap(&mut self.records, &mut other.records);
+        } else {
+            self.records.append(&mut other.records);
+        }
+        other.drain();
     }
 
     /// How many records make it full.

@@ -20,7 +20,7 @@ use self::stalls::StallDetector;
 use crate::{
     downstream::SLOTS,
     explain::Explanation,
-    job::{Failure, Job, JobError},
+    job::{Failure, Job, JobError, Tier},
     lifecycle::{JobStatus, Lifecycle},
     meter::Counts,
     placement::Placement,
@@ -28,6 +28,7 @@ use crate::{
     provisions::Provide,
     report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport},
     survey::{EdgeId, Layout},
+    switching::Switchboard,
     worker::{self, Deployment},
 };
 
@@ -42,6 +43,10 @@ pub(crate) enum Event {
     Failed(Failure),
     /// A worker has ended.
     Exited,
+    /// There is a task more than before.
+    Began,
+    /// There is one less. Said only where tasks change while the job runs.
+    Ended,
 }
 
 /// Where events are left for the control thread of a job.
@@ -76,7 +81,11 @@ pub(crate) struct Watch {
     pub(crate) requests: Arc<Requests>,
     pub(crate) began: Instant,
     lifecycle: Lifecycle,
-    layout: Layout,
+    layout: Mutex<Layout>,
+    /// Where workers are given orders, if tasks change while the job runs.
+    pub(crate) switchboard: Option<Switchboard>,
+    pub(crate) tier: Tier,
+    pub(crate) batch: usize,
     /// What only the control thread writes, and those who ask for a report read.
     seen: Mutex<Seen>,
 }
@@ -104,15 +113,14 @@ impl Watch {
 
     /// The sum of what all tasks have published.
     pub(crate) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        self.layout.tasks.iter().for_each(|task| counts += task.meter.counts());
-        counts
+        counts_of(&self.layout())
     }
 
     pub(crate) fn report(&self) -> JobReport {
+        let layout = self.layout();
         let seen = self.seen();
         let elapsed = seen.ended.unwrap_or_else(|| self.began.elapsed());
-        let Counts { records_in, rejected, tally } = self.counts();
+        let Counts { records_in, rejected, tally } = counts_of(&layout);
         JobReport {
             records_in,
             records_added: tally.added,
@@ -123,80 +131,94 @@ impl Watch {
             results: tally.results,
             missed_windows: tally.missed_windows,
             elapsed,
-            workers: self.worker_reports(&seen, nanos(elapsed)),
-            tasks: self.task_reports(nanos(elapsed)),
-            edges: self.edge_reports(),
+            workers: worker_reports(&layout, &seen, nanos(elapsed)),
+            tasks: task_reports(&layout, nanos(elapsed)),
+            edges: edge_reports(&layout),
             stalls: seen.stalls.clone(),
         }
     }
 
     pub(crate) fn explain(&self) -> Explanation {
+        let layout = self.layout();
         let cores = self.seen().cores.clone();
-        let cores = (0..self.layout.workers.len()).map(|worker| cores.get(worker).copied().flatten());
-        Explanation::of(&self.layout, cores.collect())
+        let cores = (0..layout.workers.len()).map(|worker| cores.get(worker).copied().flatten());
+        Explanation::of(&layout, cores.collect())
     }
 
     /// What keeps the job from going on at full speed at the moment.
     pub(crate) fn blockages(&self) -> Vec<Blockage> {
+        let layout = self.layout();
         let seen = self.seen();
-        blockage::find(&self.layout, &seen.sampled, &seen.stalls)
+        blockage::find(&layout, &seen.sampled, &seen.stalls)
+    }
+
+    /// What there is at the moment. Take it before [`seen`](Self::seen), if both are needed.
+    pub(crate) fn layout(&self) -> MutexGuard<'_, Layout> {
+        self.layout.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn seen(&self) -> MutexGuard<'_, Seen> {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
 
-    fn worker_reports(&self, seen: &Seen, now_ns: u64) -> Vec<WorkerReport> {
-        let report = |(number, site): (usize, &crate::survey::WorkerSite)| WorkerReport {
-            core: seen.cores.get(number).copied().flatten(),
-            idle: Duration::from_nanos(site.meter.idle_ns(now_ns)),
-        };
-        self.layout.workers.iter().enumerate().map(report).collect()
-    }
+/// The sum of what all tasks have published.
+fn counts_of(layout: &Layout) -> Counts {
+    let mut counts = Counts::default();
+    layout.tasks.iter().for_each(|task| counts += task.meter.counts());
+    counts
+}
 
-    fn task_reports(&self, now_ns: u64) -> Vec<TaskReport> {
-        let traffic = |edge: &EdgeId| &self.layout.edges[edge.0].meter;
-        let tasks = self.layout.tasks.iter().map(|site| {
-            let Counts { records_in, rejected, tally } = site.meter.counts();
-            let inputs = || site.survey.inputs.iter().map(traffic);
-            let outputs = || site.survey.outputs.iter().map(|(edge, _)| traffic(edge));
-            TaskReport {
-                operators: site.survey.operators.clone(),
-                worker: site.instance.worker,
-                instance: site.instance.number,
-                records_in: records_in + inputs().map(|edge| edge.received().records()).sum::<u64>(),
-                batches_in: inputs().map(|edge| edge.received().batches()).sum(),
-                records_out: outputs().map(|edge| edge.sent().records()).sum(),
-                batches_out: outputs().map(|edge| edge.sent().batches()).sum(),
-                records_late: tally.late,
-                records_rejected: rejected + tally.rejected,
-                results: tally.results,
-                blocked: Duration::from_nanos(site.meter.blocked_ns(now_ns)),
-                watermark: site.meter.standing().watermark,
-                finished: site.meter.is_finished(),
-            }
-        });
-        tasks.collect()
-    }
+fn worker_reports(layout: &Layout, seen: &Seen, now_ns: u64) -> Vec<WorkerReport> {
+    let report = |(number, site): (usize, &crate::survey::WorkerSite)| WorkerReport {
+        core: seen.cores.get(number).copied().flatten(),
+        idle: Duration::from_nanos(site.meter.idle_ns(now_ns)),
+    };
+    layout.workers.iter().enumerate().map(report).collect()
+}
 
-    fn edge_reports(&self) -> Vec<EdgeReport> {
-        let reports = self.layout.edges.iter().enumerate().filter_map(|(number, site)| {
-            let (_, from) = self.layout.writer_of(EdgeId(number))?;
-            let (_, to) = self.layout.reader_of(EdgeId(number))?;
-            let occupancy = usize::try_from(site.meter.occupancy()).unwrap_or(usize::MAX).min(SLOTS);
-            Some(EdgeReport {
-                from,
-                to,
-                records_in: site.meter.sent().records(),
-                batches_in: site.meter.sent().batches(),
-                records_out: site.meter.received().records(),
-                batches_out: site.meter.received().batches(),
-                occupancy,
-                capacity: SLOTS,
-            })
-        });
-        reports.collect()
-    }
+fn task_reports(layout: &Layout, now_ns: u64) -> Vec<TaskReport> {
+    let traffic = |edge: &EdgeId| &layout.edges[edge.0].meter;
+    let tasks = layout.tasks.iter().filter(|site| !site.is_back).map(|site| {
+        let Counts { records_in, rejected, tally } = site.meter.counts();
+        let inputs = || site.survey.inputs.iter().map(traffic);
+        let outputs = || site.survey.outputs.iter().map(|(edge, _)| traffic(edge));
+        TaskReport {
+            operators: site.survey.operators.clone(),
+            worker: site.instance.worker,
+            instance: site.instance.number,
+            records_in: records_in + inputs().map(|edge| edge.received().records()).sum::<u64>(),
+            batches_in: inputs().map(|edge| edge.received().batches()).sum(),
+            records_out: outputs().map(|edge| edge.sent().records()).sum(),
+            batches_out: outputs().map(|edge| edge.sent().batches()).sum(),
+            records_late: tally.late,
+            records_rejected: rejected + tally.rejected,
+            results: tally.results,
+            blocked: Duration::from_nanos(site.meter.blocked_ns(now_ns)),
+            watermark: site.meter.standing().watermark,
+            finished: site.meter.is_finished(),
+        }
+    });
+    tasks.collect()
+}
+
+fn edge_reports(layout: &Layout) -> Vec<EdgeReport> {
+    let reports = layout.edges.iter().enumerate().filter_map(|(number, site)| {
+        let (_, from) = layout.writer_of(EdgeId(number))?;
+        let (_, to) = layout.reader_of(EdgeId(number))?;
+        let occupancy = usize::try_from(site.meter.occupancy()).unwrap_or(usize::MAX).min(SLOTS);
+        Some(EdgeReport {
+            from,
+            to,
+            records_in: site.meter.sent().records(),
+            batches_in: site.meter.sent().batches(),
+            records_out: site.meter.received().records(),
+            batches_out: site.meter.received().batches(),
+            occupancy,
+            capacity: SLOTS,
+        })
+    });
+    reports.collect()
 }
 
 /// Starts a job: hands the plan to a control thread of its own.
@@ -207,7 +229,10 @@ pub(crate) fn start(mut plan: Plan, stall_limit: Duration) -> Result<Arc<Job>, F
         requests: Arc::clone(&plan.requests),
         began: Instant::now(),
         lifecycle: Lifecycle::new(),
-        layout: mem::take(&mut plan.layout),
+        layout: Mutex::new(mem::take(&mut plan.layout)),
+        switchboard: plan.tier.moves_tasks().then(|| Switchboard::new(&plan.wakers)),
+        tier: plan.tier,
+        batch: plan.batch,
         seen: Mutex::default(),
     });
     let job = Arc::new(Job::new(plan.job, mailbox.clone(), Arc::clone(&watch)));
@@ -236,6 +261,8 @@ struct Control {
     stalls: StallDetector,
     /// When a job that is draining is to be cancelled.
     drain_until: Option<Instant>,
+    /// How many there are, where they change while the job runs.
+    tasks: usize,
 }
 
 impl Control {
@@ -249,6 +276,7 @@ impl Control {
             providers: mem::take(&mut plan.providers),
             stalls: StallDetector::new(stall_limit),
             drain_until: None,
+            tasks: plan.workers.iter().map(|worker| worker.tasks.len()).sum(),
         }
     }
 
@@ -278,6 +306,7 @@ impl Control {
             let thread = format!("nl{}-w{index}", self.job);
             let deployment = Deployment {
                 job: self.job,
+                index,
                 worker,
                 thread: thread.clone(),
                 core: placement.core(index),
@@ -305,7 +334,12 @@ impl Control {
                     Event::Stop(until) => self.drain(until),
                     Event::Cancel => self.cancel(),
                     Event::Failed(failure) => self.fail(failure),
-                    Event::Exited => running -= 1,
+                    Event::Exited => {
+                        running -= 1;
+                        self.miss_worker();
+                    }
+                    Event::Began => self.tasks += 1,
+                    Event::Ended => self.task_ended(),
                 }
                 idle.reset();
             }
@@ -326,9 +360,26 @@ impl Control {
             self.cancel();
         }
         if self.stalls.is_due(now) {
+            let layout = self.watch.layout();
             let mut seen = self.watch.seen();
-            self.stalls.look(now, &self.watch.layout, &mut seen.stalls);
-            blockage::sample(&self.watch.layout, &mut seen.sampled);
+            self.stalls.look(now, &layout, &mut seen.stalls);
+            blockage::sample(&layout, &mut seen.sampled);
+        }
+    }
+
+    /// A task has ended. With the last one, workers may go: until then, each may be given another's.
+    fn task_ended(&mut self) {
+        self.tasks -= 1;
+        if self.tasks == 0 {
+            self.watch.switchboard.iter().for_each(Switchboard::close);
+            self.wake_all();
+        }
+    }
+
+    /// A worker has ended. If there were tasks left for it to be given, they would wait for ever.
+    fn miss_worker(&mut self) {
+        if self.watch.switchboard.is_some() && self.tasks > 0 {
+            self.cancel();
         }
     }
 
@@ -374,10 +425,11 @@ impl Control {
                 self.fail(Failure::Died { thread: thread_name, message: worker::message_of(panic) });
             }
         }
+        let layout = self.watch.layout();
         let mut seen = self.watch.seen();
         seen.ended = Some(self.watch.began.elapsed());
         // Nobody holds a thread any more.
-        self.stalls.look(Instant::now(), &self.watch.layout, &mut seen.stalls);
+        self.stalls.look(Instant::now(), &layout, &mut seen.stalls);
     }
 
     fn conclude(self) -> Result<JobReport, JobError> {

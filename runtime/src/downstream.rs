@@ -4,50 +4,45 @@
 //! its ends hold batches, and only there can it be full: the task asks for room before it takes more input,
 //! which is how backpressure travels.
 
+mod any_batch;
+mod away;
 mod boxed;
 mod call;
 mod edge;
 mod fork;
+mod fused;
+mod joint;
 mod sink;
 
+use std::{any::Any, time::Instant};
+
+pub(crate) use any_batch::AnyBatch;
+pub(crate) use away::{Knife, Tail};
 pub(crate) use boxed::Boxed;
 pub(crate) use call::CallEnd;
-pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, Slot, edge, edge_bytes};
+pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, edge, edge_bytes};
 pub(crate) use fork::{Copies, Fork, SideFork};
+pub(crate) use fused::{Fused, OperatorPlace};
+pub(crate) use joint::{Front, Joint, Loop};
 pub(crate) use sink::SinkEnd;
 
-use nacreous_operators::{Batch, Emit, Operator, Prepared, Record, Step};
+use nacreous_operators::{Batch, Prepared, Record, Step};
 use nacreous_watermark::Watermark;
 
 use crate::{
     job::Failure,
-    meter::Counts,
-    operator_name::{Blame, OperatorName},
+    meter::{CostMeter, Counts},
+    operator_name::OperatorName,
     survey::Survey,
+    task::Task,
 };
 
-/// The rest of a task, from some point on.
-pub trait Downstream<T>: Send {
-    /// Whether watermarks before the end make a difference to anything from here on, in this task or in another.
-    const HEEDS_WATERMARKS: bool = true;
-
-    /// Whether there must be room, or memory, for the records that come: not where each is dealt with at once, and
-    /// nothing is kept of it.
-    const IS_BOUNDED: bool = true;
-
-    /// The operator that comes next, if there is one: whoever calls it has its panics put down to it.
-    fn first(&self) -> Option<OperatorName> {
-        None
-    }
-
-    /// Takes a record. Always succeeds; after [`Flushed::Clear`] there is room for a whole input batch.
-    fn record(&mut self, record: Record<T>);
-
-    /// Takes all records of an iterator, at most as many as there is room for.
-    #[inline(always)]
-    fn records(&mut self, records: impl Iterator<Item = Record<T>>) {
-        records.for_each(|record| self.record(record));
-    }
+/// The rest of a task from some point on, without the type of what it is made of. Records come to it in batches, and one
+/// operator deals with all of a batch before the next one does.
+pub trait Stepwise: Any + Send {
+    /// Takes all records of a batch, and leaves it empty: the first operator here deals with them, and hands what comes of it
+    /// on as a batch.
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, lap: &mut Lap);
 
     /// Takes a watermark, as [`Operator::on_watermark`] does: again with the same one until it is done.
     fn watermark(&mut self, watermark: Watermark) -> Step;
@@ -81,6 +76,121 @@ pub trait Downstream<T>: Send {
 
     /// Adds what there is from here on.
     fn survey(&self, survey: &mut Survey);
+
+    /// Changes what there is from here on. This is between two steps of the task, with nothing under way between operators.
+    fn change(&mut self, change: &mut Change<'_>);
+}
+
+/// A change of a task, while the job runs.
+pub enum Change<'a> {
+    /// Operators work in another manner. A task that lacks a part of it cannot be fused, and says so.
+    GoOn {
+        /// The manner.
+        manner: Manner,
+        /// Whether a part of it is in another task.
+        lacks_a_part: bool,
+    },
+    /// It moves to this worker: whoever calls it is to call it there.
+    MoveTo(usize),
+    /// What is behind the joint of this number, counted from the first here, becomes a task of its own.
+    Cut {
+        /// How many joints are passed over.
+        at: usize,
+        /// What is needed for that.
+        knife: &'a Knife<'a>,
+        /// How far the task has come.
+        stand: Stand,
+        /// What became of it. `None` if there is no such joint, or what is behind it is elsewhere already.
+        task: Option<Box<dyn Task>>,
+    },
+    /// What was cut off is to be brought back. Nothing goes in until it is there.
+    Recall {
+        /// Whether there is something that will come.
+        asked: bool,
+    },
+}
+
+/// How far a task has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stand {
+    /// The last watermark that what follows in it has dealt with.
+    pub(crate) passed: Watermark,
+    /// What the records that it is being given are judged by.
+    pub(crate) judging: Watermark,
+}
+
+impl Stand {
+    /// Nowhere.
+    pub(crate) const BEGIN: Self = Self { passed: Watermark::MIN, judging: Watermark::MIN };
+}
+
+impl Change<'_> {
+    /// To another manner.
+    pub(crate) fn go_on(manner: Manner) -> Self {
+        Self::GoOn { manner, lacks_a_part: false }
+    }
+}
+
+/// The rest of a task, from some point on.
+pub trait Downstream<T>: Stepwise {
+    /// Whether watermarks before the end make a difference to anything from here on, in this task or in another.
+    const HEEDS_WATERMARKS: bool = true;
+
+    /// Whether there must be room, or memory, for the records that come: not where each is dealt with at once, and
+    /// nothing is kept of it.
+    const IS_BOUNDED: bool = true;
+
+    /// The operator that comes next, if there is one: whoever calls it has its panics put down to it.
+    fn first(&self) -> Option<OperatorName> {
+        None
+    }
+
+    /// Takes a record. Always succeeds; after [`Flushed::Clear`] there is room for a whole input batch.
+    fn record(&mut self, record: Record<T>);
+
+    /// Takes all records of an iterator, at most as many as there is room for.
+    #[inline(always)]
+    fn records(&mut self, records: impl Iterator<Item = Record<T>>) {
+        records.for_each(|record| self.record(record));
+    }
+}
+
+/// How the operators of a task work.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Manner {
+    /// Each by itself, a batch at a time; else all together, in one loop.
+    pub(crate) stepwise: bool,
+    /// Stepwise, with a look at the clock before each.
+    pub(crate) timed: bool,
+}
+
+impl Manner {
+    /// In one loop.
+    pub(crate) const FUSED: Self = Self { stepwise: false, timed: false };
+    /// Each by itself.
+    pub(crate) const STEPWISE: Self = Self { stepwise: true, timed: false };
+    /// Each by itself, to find out what each takes.
+    pub(crate) const TIMED: Self = Self { stepwise: true, timed: true };
+}
+
+/// A clock that is read whenever another operator takes over, so that each is charged with what it took; or none.
+pub struct Lap(Option<Instant>);
+
+impl Lap {
+    /// One that starts now, if it is to run at all.
+    pub(crate) fn begin(timed: bool) -> Self {
+        Self(timed.then(Instant::now))
+    }
+
+    /// What has passed since the last charge is what these records took.
+    #[inline]
+    pub(crate) fn charge(&mut self, cost: &CostMeter, records: usize) {
+        if let Some(since) = &mut self.0 {
+            let now = Instant::now();
+            cost.add(now - *since, records);
+            *since = now;
+        }
+    }
 }
 
 /// Hands all records of a batch down. A function of its own so that the loop, into which all that follows is compiled, has
@@ -88,7 +198,7 @@ pub trait Downstream<T>: Send {
 // HOT(hand-down)
 #[inline(never)]
 pub(crate) fn hand_down<T, D: Downstream<T>>(batch: &mut Batch<T>, down: &mut D) {
-    if is_small::<T>() {
+    if const { is_small::<T>() } {
         down.records(batch.drain());
     } else {
         batch.drain().for_each(|record| down.record(record));
@@ -109,7 +219,7 @@ pub(crate) const fn is_small<T>() -> bool {
 }
 
 /// How much to hand on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Extent {
     /// Batches that are full or end in a signal.
     Full,
@@ -136,179 +246,6 @@ pub enum Halt {
     Disconnected,
     /// It failed.
     Failed(Failure),
-}
-
-/// An operator and what follows it.
-pub(crate) struct Fused<O, D> {
-    pub(crate) operator: O,
-    pub(crate) name: OperatorName,
-    /// Whether its input are the records of a source, for which the job keeps accounts.
-    pub(crate) accountable: bool,
-    pub(crate) down: D,
-}
-
-/// Lets an operator emit into what follows.
-struct Feed<'a, D> {
-    down: &'a mut D,
-    /// The operator.
-    name: &'a OperatorName,
-}
-
-impl<T, D: Downstream<T>> Emit<T> for Feed<'_, D> {
-    #[inline(always)]
-    fn emit(&mut self, record: Record<T>) {
-        self.down.record(record);
-    }
-
-    #[inline(always)]
-    fn emit_all(&mut self, records: impl Iterator<Item = Record<T>>) {
-        let next = self.down.first().unwrap_or(*self.name);
-        self.down.records(Blamed { records, name: self.name, next });
-    }
-
-    #[inline(always)]
-    fn has_room(&self) -> bool {
-        self.down.has_room()
-    }
-}
-
-/// What an operator makes of records, either when somebody further down asks for them, who is not to blame if that
-/// panics, or for somebody further down to be called with, whom the operator is not to blame for.
-struct Blamed<'a, I> {
-    records: I,
-    name: &'a OperatorName,
-    /// Who is called.
-    next: OperatorName,
-}
-
-impl<I: Iterator> Iterator for Blamed<'_, I> {
-    type Item = I::Item;
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<I::Item> {
-        let blame = Blame::on(self.name);
-        let record = self.records.next();
-        blame.lift();
-        record
-    }
-
-    #[inline(always)]
-    fn fold<B, F: FnMut(B, I::Item) -> B>(self, init: B, f: F) -> B {
-        let Self { records, name, next } = self;
-        let blame = Blame::on(name);
-        let all = records.fold(init, blaming(&next, f));
-        blame.lift();
-        all
-    }
-}
-
-/// The same function, with its panics put down to an operator. (Made by one that knows nothing of the iterator, as that would
-/// come to be part of the name of its type, once more for each operator of a chain.)
-#[inline(always)]
-fn blaming<B, T>(name: &OperatorName, mut f: impl FnMut(B, T) -> B) -> impl FnMut(B, T) -> B {
-    move |before, record| {
-        let blame = Blame::on(name);
-        let after = f(before, record);
-        blame.lift();
-        after
-    }
-}
-
-impl<T, O, D> Downstream<T> for Fused<O, D>
-where
-    O: Operator<T> + Send,
-    D: Downstream<O::Out>,
-{
-    const HEEDS_WATERMARKS: bool = O::HEEDS_WATERMARKS || D::HEEDS_WATERMARKS;
-    // One that does not heed them keeps nothing.
-    const IS_BOUNDED: bool = O::HEEDS_WATERMARKS || D::IS_BOUNDED;
-
-    #[inline(always)]
-    fn first(&self) -> Option<OperatorName> {
-        Some(self.name)
-    }
-
-    #[inline(always)]
-    fn record(&mut self, record: Record<T>) {
-        let blame = Blame::on(&self.name);
-        self.operator.on_record(record, &mut Feed { down: &mut self.down, name: &self.name });
-        blame.lift();
-    }
-
-    #[inline(always)]
-    fn records(&mut self, records: impl Iterator<Item = Record<T>>) {
-        let blame = Blame::on(&self.name);
-        self.operator.on_records(records, &mut Feed { down: &mut self.down, name: &self.name });
-        blame.lift();
-    }
-
-    fn watermark(&mut self, watermark: Watermark) -> Step {
-        let blame = Blame::on(&self.name);
-        let step =
-            self.operator.on_watermark(watermark, &mut Feed { down: &mut self.down, name: &self.name });
-        blame.lift();
-        match step {
-            Step::Done => self.down.watermark(watermark),
-            Step::More => Step::More,
-        }
-    }
-
-    fn break_off(&mut self) -> Step {
-        let blame = Blame::on(&self.name);
-        let step = self.operator.on_break_off(&mut Feed { down: &mut self.down, name: &self.name });
-        blame.lift();
-        match step {
-            Step::Done => self.down.break_off(),
-            Step::More => Step::More,
-        }
-    }
-
-    fn judge_by(&mut self, watermark: Watermark) {
-        self.operator.judge_by(watermark);
-        self.down.judge_by(watermark);
-    }
-
-    #[inline]
-    fn prepare(&mut self, records: usize) -> Prepared {
-        match self.operator.prepare(records) {
-            Prepared::Ready => self.down.prepare(records),
-            Prepared::Waiting => Prepared::Waiting,
-        }
-    }
-
-    #[inline(always)]
-    fn has_room(&self) -> bool {
-        self.down.has_room()
-    }
-
-    fn is_wanted(&self) -> bool {
-        self.down.is_wanted()
-    }
-
-    #[inline]
-    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
-        match self.operator.fault() {
-            Some(fault) if extent != Extent::Last => {
-                Err(Halt::Failed(Failure::Operator { operator: self.name, fault }))
-            }
-            _ => self.down.flush(extent),
-        }
-    }
-
-    fn count(&self, counts: &mut Counts) {
-        let tally = self.operator.tally();
-        if self.accountable {
-            counts.tally += tally;
-        } else {
-            counts.tally.results += tally.results;
-        }
-        self.down.count(counts);
-    }
-
-    fn survey(&self, survey: &mut Survey) {
-        survey.operator(self.name);
-        self.down.survey(survey);
-    }
 }
 
 /// Clear only if both are; either's halt. Both have been flushed by then: what becomes of one must not keep

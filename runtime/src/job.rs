@@ -22,6 +22,31 @@ use crate::{
 /// Any error, as sources and sinks return it.
 pub type BoxError = Box<dyn error::Error + Send + Sync>;
 
+/// How the operators of a thread work together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Tier {
+    /// L4: in one loop. A record goes through all of them before the next one comes, and nothing is gathered in between,
+    /// except where the graph says so ([`Stream::boxed`](crate::Stream::boxed)).
+    Fused,
+    /// L3: each by itself. An operator deals with a batch of records before the next operator does.
+    Boxed,
+    /// Another way before each step: tasks change their tier, are cut in two at random, put together again, and moved between
+    /// workers. For tests: nothing depends on it but speed.
+    #[doc(hidden)]
+    Restless {
+        /// Of what is random about it.
+        seed: u64,
+    },
+}
+
+impl Tier {
+    /// Whether tasks may be cut in two, and move between workers, while the job runs.
+    pub(crate) fn moves_tasks(self) -> bool {
+        matches!(self, Self::Restless { .. })
+    }
+}
+
 /// How a job is run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct JobOptions {
@@ -35,13 +60,16 @@ pub struct JobOptions {
     /// An edge has memory for 66 batches, and an exchange has one from each worker to each other. 1 to
     /// [`BATCH_MAX`](Self::BATCH_MAX). Results never depend on it.
     pub batch: usize,
+    /// How operators of one thread work together. Results never depend on it.
+    pub tier: Tier,
     /// An operator that holds its thread for longer than this is reported as a [`Stall`](crate::Stall).
     pub stall_limit: Duration,
 }
 
 impl JobOptions {
-    /// One worker, batches of 512; a stall is anything over a second.
-    pub const DEFAULT: Self = Self { workers: 1, batch: 512, stall_limit: Duration::from_secs(1) };
+    /// One worker, batches of 512, operators fused; a stall is anything over a second.
+    pub const DEFAULT: Self =
+        Self { workers: 1, batch: 512, tier: Tier::Fused, stall_limit: Duration::from_secs(1) };
     /// The most data threads a job may have.
     pub const WORKERS_MAX: usize = 256;
     /// The most records a batch may hold.

@@ -2,35 +2,40 @@
 
 use std::sync::Arc;
 
+use crate::{
+    bell::{Bell, Post},
+    downstream::{AnyBatch, SLOTS},
+    meter::EdgeMeter,
+    survey::EdgeId,
+};
 use crossbeam_utils::CachePadded;
 use nacreous_channels::{
     lanes::Lane,
     spsc::{Consumer, UnplacedConsumer},
 };
-use nacreous_operators::Batch;
 
-use crate::{
-    bell::Bell,
-    downstream::{SLOTS, Slot},
-    meter::EdgeMeter,
-    survey::EdgeId,
-};
+/// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
+pub(crate) type Slot<B> = CachePadded<B>;
 
 /// The consuming end of an edge whose batches do not exist yet.
-pub(crate) struct UnplacedEdge<T> {
-    pub(crate) unplaced: UnplacedConsumer<Slot<T>>,
+pub(crate) struct UnplacedEdge<B> {
+    pub(crate) unplaced: UnplacedConsumer<Slot<B>>,
     /// How many records the batches hold.
     pub(crate) batch: usize,
+    /// Makes one for so many.
+    pub(crate) new: fn(usize) -> B,
     pub(crate) id: EdgeId,
     pub(crate) meter: Arc<EdgeMeter>,
+    /// Where this end is.
+    pub(crate) post: Arc<Post>,
     pub(crate) writer: Bell,
 }
 
-impl<T> UnplacedEdge<T> {
+impl<B: AnyBatch> UnplacedEdge<B> {
     /// Makes the batches, on the thread that is to read them.
-    pub(crate) fn place(self) -> EdgeIn<T> {
+    pub(crate) fn place(self) -> EdgeIn<B> {
         let new = || {
-            let mut batch = Batch::new(self.batch);
+            let mut batch = (self.new)(self.batch);
             batch.touch();
             CachePadded::new(batch)
         };
@@ -38,6 +43,7 @@ impl<T> UnplacedEdge<T> {
             consumer: self.unplaced.place(new),
             released: 0,
             meter: self.meter,
+            post: self.post,
             writer: self.writer,
         };
         edge.call_writer();
@@ -46,11 +52,13 @@ impl<T> UnplacedEdge<T> {
 }
 
 /// The consuming end of an edge.
-pub(crate) struct EdgeIn<T> {
-    consumer: Consumer<Slot<T>>,
+pub(crate) struct EdgeIn<B> {
+    consumer: Consumer<Slot<B>>,
     /// Batches given back since whoever writes them was last called.
     released: usize,
     meter: Arc<EdgeMeter>,
+    /// Where this end is.
+    post: Arc<Post>,
     /// Behind the consumer, so that it calls when the ring is closed.
     writer: Bell,
 }
@@ -58,10 +66,10 @@ pub(crate) struct EdgeIn<T> {
 /// A writer that waits for room is called when so many batches are free: it is not woken for each of them.
 const ROOM_WORTH_A_CALL: usize = SLOTS / 2;
 
-impl<T> EdgeIn<T> {
+impl<B> EdgeIn<B> {
     /// The oldest batch; give it back with [`release`](Self::release).
     #[inline]
-    pub(crate) fn batch(&mut self) -> Option<&mut Batch<T>> {
+    pub(crate) fn batch(&mut self) -> Option<&mut B> {
         self.consumer.peek().map(|slot| &mut **slot)
     }
 
@@ -84,17 +92,22 @@ impl<T> EdgeIn<T> {
         }
     }
 
+    /// Is about to move to another worker.
+    pub(crate) fn move_to(&mut self, worker: usize) {
+        self.post.move_to(worker);
+    }
+
     fn call_writer(&mut self) {
         self.released = 0;
         self.writer.ring();
     }
 }
 
-impl<T> Lane for EdgeIn<T> {
-    type Value = Slot<T>;
+impl<B> Lane for EdgeIn<B> {
+    type Value = Slot<B>;
 
     #[inline]
-    fn peek(&mut self) -> Option<&Slot<T>> {
+    fn peek(&mut self) -> Option<&Slot<B>> {
         self.consumer.peek().map(|slot| &*slot)
     }
 
@@ -117,8 +130,8 @@ mod tests {
     use nacreous_watermark::Timestamp;
 
     use crate::{
-        bell::Bell,
-        downstream::{Downstream, Ends, Extent, Flushed, edge},
+        bell::Post,
+        downstream::{Downstream, Ends, Extent, Flushed, Stepwise, edge},
         meter::EdgeMeter,
         survey::EdgeId,
     };
@@ -126,7 +139,8 @@ mod tests {
     #[test]
     fn a_writer_that_sleeps_before_the_edge_is_placed_is_called_when_it_is() {
         let (writer, reader) = (Parker::new(), Parker::new());
-        let ends = Ends { producer: Bell::new(writer.waker()), consumer: Bell::new(reader.waker()) };
+        let wakers = [writer.waker(), reader.waker()].into();
+        let ends = Ends { producer: Post::new(&wakers, 0), consumer: Post::new(&wakers, 1) };
         let (mut out, unplaced) = edge(1, ends, EdgeId(0), &Arc::new(EdgeMeter::new()));
         let (send_asleep, asleep) = mpsc::channel();
         let (send_done, done) = mpsc::channel();

@@ -66,13 +66,14 @@ mod report;
 mod runtime;
 mod stream;
 mod survey;
+mod switching;
 mod task;
 mod worker;
 
 pub use bell::Bell;
 pub use explain::{ExplainedEdge, ExplainedTask, Explanation};
 pub use graph::{Graph, GraphError, JobPlan, RunError};
-pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions};
+pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     Aggregate, Context, Count, Either, Fault, Interval, IntervalError, Keyed, Offset, Process, Record,
@@ -89,7 +90,7 @@ pub use stream::{BoxedStream, Ended, KeyedStream, SourceStream, SourceStreams, S
 /// What a program that builds a graph needs.
 pub mod prelude {
     pub use crate::{
-        Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding,
+        Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding, Tier,
         Timestamp, WindowResult, count, stats, sum,
     };
 }

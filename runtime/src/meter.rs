@@ -1,12 +1,14 @@
 //! What data threads say of themselves: plain cells, each written by one thread with relaxed stores and sampled by the
 //! control plane.
 
-use std::ops::AddAssign;
+use std::{ops::AddAssign, time::Duration};
 
 use crossbeam_utils::CachePadded;
 use nacreous_channels::published::Published;
 use nacreous_operators::Tally;
 use nacreous_watermark::{Timestamp, Watermark};
+
+use crate::control::nanos;
 
 /// What became of the records that came through a task.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -47,7 +49,7 @@ struct TaskCells {
 
 /// How far a task has come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Standing {
+pub struct Standing {
     /// What it has passed on.
     pub(crate) watermark: Watermark,
     /// Which of its inputs has promised least.
@@ -259,6 +261,30 @@ impl WorkerMeter {
     /// For how long it had nothing to do, up to now.
     pub(crate) fn idle_ns(&self, now_ns: u64) -> u64 {
         self.0.idle_ns.get() + open_interval(&self.0.idle_since_ns, now_ns)
+    }
+}
+
+/// What an operator has been found to take: written by the worker that times it.
+#[derive(Debug)]
+pub(crate) struct CostMeter {
+    ns: Published,
+    records: Published,
+}
+
+impl CostMeter {
+    pub(crate) fn new() -> Self {
+        Self { ns: Published::new(0), records: Published::new(0) }
+    }
+
+    /// So many records more have taken so long.
+    pub(crate) fn add(&self, took: Duration, records: usize) {
+        self.ns.set(self.ns.get() + nanos(took));
+        self.records.set(self.records.get() + records as u64);
+    }
+
+    /// How many records were timed, and how long they took in nanoseconds.
+    pub(crate) fn get(&self) -> (u64, u64) {
+        (self.records.get(), self.ns.get())
     }
 }
 

@@ -13,17 +13,17 @@ pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, The
 
 use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
 
-use nacreous_channels::idle::Parker;
-use nacreous_operators::{Block, Supplies, Supply};
+use nacreous_channels::idle::{Parker, Waker};
+use nacreous_operators::{Batch, Block, Supplies, Supply};
 use nacreous_watermark::Cadence;
 
 use crate::{
-    bell::Bell,
+    bell::{Bell, Post},
     control::Requests,
-    downstream::{EdgeOut, Ends, edge, edge_bytes},
-    job::JobOptions,
+    downstream::{Change, EdgeOut, Ends, Manner, OperatorPlace, edge, edge_bytes},
+    job::{JobOptions, Tier},
     lane::UnplacedEdge,
-    meter::{EdgeMeter, TaskMeter, WorkerMeter},
+    meter::{CostMeter, EdgeMeter, TaskMeter, WorkerMeter},
     operator_name::{OperatorId, OperatorName},
     provisions::{self, Provide},
     survey::{EdgeId, EdgeSite, Layout, Survey, TaskSite, WorkerSite},
@@ -34,11 +34,15 @@ use crate::{
 pub(crate) struct Plan {
     pub(crate) job: u64,
     pub(crate) workers: Vec<PlannedWorker>,
+    /// Who wakes each of them.
+    pub(crate) wakers: Arc<[Waker]>,
     pub(crate) requests: Arc<Requests>,
     pub(crate) layout: Layout,
     /// What the control thread waits by.
     pub(crate) control: Parker,
     pub(crate) providers: Vec<Box<dyn Provide>>,
+    pub(crate) tier: Tier,
+    pub(crate) batch: usize,
 }
 
 /// The tasks of a worker, and that by which those of others wake it.
@@ -81,6 +85,7 @@ pub(crate) const EDGE_BYTES_MAX: u64 = 4 << 30;
 pub struct Assembly {
     plan: Plan,
     batch: usize,
+    tier: Tier,
     division: Division,
     /// Memory that the edges so far would need, were they all full.
     edge_bytes: u64,
@@ -90,7 +95,7 @@ pub struct Assembly {
     /// Where the instances of the stream run that begins at each connected port.
     ports: HashMap<PortId, Instances>,
     next_port: PortId,
-    /// The consuming ends of the edges that lead into a port, by instance: a `Vec<Vec<UnplacedEdge<T>>>`.
+    /// The consuming ends of the edges that lead into a port, by instance: a `Vec<Vec<UnplacedEdge<Batch<T>>>>`.
     inputs: HashMap<PortId, Box<dyn Any>>,
 }
 
@@ -107,19 +112,24 @@ impl Assembly {
         let mut plan = Plan {
             job,
             workers: Vec::new(),
+            wakers: Arc::new([]),
             requests: Arc::default(),
             layout: Layout::default(),
             control: Parker::new(),
             providers: Vec::new(),
+            tier: options.tier,
+            batch: options.batch,
         };
         for _ in 0..options.workers {
             let meter = Arc::new(WorkerMeter::new());
             plan.layout.workers.push(WorkerSite { meter: Arc::clone(&meter) });
             plan.workers.push(PlannedWorker { tasks: Vec::new(), parker: Parker::new(), meter });
         }
+        plan.wakers = plan.workers.iter().map(|worker| worker.parker.waker()).collect();
         Self {
             plan,
             batch: options.batch,
+            tier: options.tier,
             division,
             edge_bytes: 0,
             needs,
@@ -152,10 +162,11 @@ impl Assembly {
         self.division.of(instances)
     }
 
-    /// Whether what comes from these instances need not be brought to where its key is kept, as it is there.
+    /// Whether what comes from these instances need not be brought to where its key is kept, as it is there. (Where tasks
+    /// move, two places may come to be the same.)
     fn is_straight(&self, from: Instances) -> bool {
-        let keyed = self.instances_of(Instances::Keyed);
-        keyed.len() == 1 && self.instances_of(from) == keyed
+        let (keyed, from) = (self.instances_of(Instances::Keyed), self.instances_of(from));
+        keyed.len() == 1 && if self.tier.moves_tasks() { from.len() == 1 } else { from == keyed }
     }
 
     fn name_of(&self, operator: OperatorId) -> OperatorName {
@@ -166,22 +177,41 @@ impl Assembly {
         self.batch
     }
 
-    fn add(&mut self, instance: Instance, task: impl Task + 'static) {
+    /// How many records gather between two operators that run each by itself. (Where they never do, room for one is as good.)
+    fn gathered(&self) -> usize {
+        if self.tier == Tier::Fused { 1 } else { self.batch }
+    }
+
+    fn add(&mut self, instance: Instance, mut task: Box<dyn Task>) {
+        if self.tier == Tier::Boxed {
+            task.change(&mut Change::go_on(Manner::STEPWISE));
+        }
         let (meter, number) = (Arc::new(TaskMeter::new()), self.plan.layout.tasks.len());
         let mut survey = Survey::default();
         task.survey(&mut survey);
-        self.plan.layout.tasks.push(TaskSite { instance, survey, meter: Arc::clone(&meter) });
-        self.plan.workers[instance.worker].tasks.push(PlannedTask { task: Box::new(task), meter, number });
+        let site = TaskSite { instance, survey, meter: Arc::clone(&meter), cut_from: None, is_back: false };
+        self.plan.layout.tasks.push(site);
+        self.plan.workers[instance.worker].tasks.push(PlannedTask { task, meter, number });
     }
 
-    /// Where the operators of a task get their memory.
-    fn supplies(&mut self, instance: Instance) -> WorkerSupplies<'_> {
-        WorkerSupplies { bell: self.bell(instance), plan: &mut self.plan }
+    /// What is to be known of an operator, besides what it does.
+    fn place_of(&self, id: OperatorId, instance: Instance, accountable: bool) -> OperatorPlace {
+        let (name, post) = (self.name_of(id), self.post(instance));
+        OperatorPlace { name, accountable, cost: Arc::new(CostMeter::new()), post }
+    }
+
+    /// Where an operator gets its memory.
+    fn supplies<'a>(&'a mut self, post: &'a Arc<Post>) -> WorkerSupplies<'a> {
+        WorkerSupplies { post, plan: &mut self.plan }
     }
 
     /// A new edge from one task to another, on another worker or on the same.
-    fn edge<T>(&mut self, from: Instance, to: Instance) -> (EdgeOut<T>, UnplacedEdge<T>) {
-        let ends = Ends { producer: self.bell(from), consumer: self.bell(to) };
+    fn edge<T: Send + 'static>(
+        &mut self,
+        from: Instance,
+        to: Instance,
+    ) -> (EdgeOut<T>, UnplacedEdge<Batch<T>>) {
+        let ends = Ends { producer: self.post(from), consumer: self.post(to) };
         self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
         let batch = if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch };
@@ -190,9 +220,9 @@ impl Assembly {
         edge(batch, ends, id, &meter)
     }
 
-    /// What wakes the worker that an instance runs on.
-    fn bell(&self, instance: Instance) -> Bell {
-        Bell::new(self.plan.workers[instance.worker].parker.waker())
+    /// Where a part of an instance's task is to be called, to begin with.
+    fn post(&self, instance: Instance) -> Arc<Post> {
+        Post::new(&self.plan.wakers, instance.worker)
     }
 
     /// A new edge from an instance into a port: to the instance of the same number there, or to the only one.
@@ -227,7 +257,7 @@ impl Assembly {
         let instances = self.instances_of(self.ports[&port]);
         let (out, consumer) = self.edge::<T>(from, to);
         let new = || -> Box<dyn Any> {
-            Box::new(instances.iter().map(|_| Vec::new()).collect::<Vec<Vec<UnplacedEdge<T>>>>())
+            Box::new(instances.iter().map(|_| Vec::new()).collect::<Vec<Vec<UnplacedEdge<Batch<T>>>>>())
         };
         let inputs = self.inputs.entry(port).or_insert_with(new);
         let inputs = inputs.downcast_mut::<Vec<Vec<_>>>().expect("a port carries records of one type");
@@ -236,7 +266,7 @@ impl Assembly {
     }
 
     /// The edges that lead into a port, by the instance that reads them.
-    fn inputs_of<T: 'static>(&mut self, port: PortId) -> Vec<(Instance, Vec<UnplacedEdge<T>>)> {
+    fn inputs_of<T: 'static>(&mut self, port: PortId) -> Vec<(Instance, Vec<UnplacedEdge<Batch<T>>>)> {
         let inputs = self.inputs.remove(&port).expect("what leads into a port is assembled before it");
         let inputs = *inputs.downcast::<Vec<Vec<_>>>().expect("a port carries records of one type");
         self.instances_of(self.ports[&port]).into_iter().zip(inputs).collect()
@@ -245,14 +275,14 @@ impl Assembly {
 
 /// Supplies for the operators of a task, provided by the control thread.
 pub(crate) struct WorkerSupplies<'a> {
-    bell: Bell,
+    post: &'a Arc<Post>,
     plan: &'a mut Plan,
 }
 
 impl Supplies for WorkerSupplies<'_> {
     fn supply<B: Block>(&mut self) -> Box<dyn Supply<B>> {
         let control = Bell::new(self.plan.control.waker());
-        let (supply, provider) = provisions::supply(self.bell.clone(), control);
+        let (supply, provider) = provisions::supply(Bell::at(self.post), control);
         self.plan.providers.push(provider);
         supply
     }

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use crate::{
-    meter::{CallMark, EdgeMeter, TaskMeter, WorkerMeter},
+    downstream::Stepwise,
+    meter::{CallMark, CostMeter, EdgeMeter, TaskMeter, WorkerMeter},
     operator_name::OperatorName,
     plan::Instance,
 };
@@ -17,6 +18,11 @@ pub(crate) struct EdgeId(pub(crate) usize);
 pub struct Survey {
     /// In the order in which records meet them.
     pub(crate) operators: Vec<OperatorName>,
+    /// What each of them takes, if it can be told from what others take.
+    pub(crate) costs: Vec<Option<Arc<CostMeter>>>,
+    /// Where the task can be cut: the number of operators before that.
+    pub(crate) joints: Vec<usize>,
+    lacks_a_part: bool,
     /// The positions of those at which another loop begins, besides the first.
     loops: Vec<usize>,
     pub(crate) inputs: Vec<EdgeId>,
@@ -28,8 +34,37 @@ pub struct Survey {
 
 impl Survey {
     /// The next operator.
-    pub(crate) fn operator(&mut self, name: OperatorName) {
+    pub(crate) fn operator(&mut self, name: OperatorName, cost: &Arc<CostMeter>) {
         self.operators.push(name);
+        self.costs.push(Some(Arc::clone(cost)));
+    }
+
+    /// The next operator, whose work is timed as a part of the one after it.
+    pub(crate) fn unmeasured(&mut self, name: OperatorName) {
+        self.operators.push(name);
+        self.costs.push(None);
+    }
+
+    /// Between two operators.
+    pub(crate) fn joint(&mut self) {
+        self.joints.push(self.operators.len());
+    }
+
+    /// What follows is in another task, from which it may come back.
+    pub(crate) fn lacks_a_part(&mut self) {
+        self.lacks_a_part = true;
+    }
+
+    /// Whether no part of it is in another task.
+    pub(crate) fn is_whole(&self) -> bool {
+        !self.lacks_a_part
+    }
+
+    /// What there is from some point of a task on.
+    pub(crate) fn of(rest: &dyn Stepwise) -> Self {
+        let mut survey = Self::default();
+        rest.survey(&mut survey);
+        survey
     }
 
     /// Another loop begins with the next operator.
@@ -45,9 +80,9 @@ impl Survey {
     }
 
     /// The next operator, a sink.
-    pub(crate) fn sink(&mut self, name: OperatorName, mark: &Arc<CallMark>) {
+    pub(crate) fn sink(&mut self, name: OperatorName, mark: &Arc<CallMark>, cost: &Arc<CostMeter>) {
         self.calls.push((self.operators.len(), Arc::clone(mark)));
-        self.operators.push(name);
+        self.operator(name, cost);
     }
 
     /// An edge that leads away from the operator named last.
@@ -74,6 +109,10 @@ pub(crate) struct TaskSite {
     pub(crate) instance: Instance,
     pub(crate) survey: Survey,
     pub(crate) meter: Arc<TaskMeter>,
+    /// The task that it was cut off from.
+    pub(crate) cut_from: Option<usize>,
+    /// It has gone back to that.
+    pub(crate) is_back: bool,
 }
 
 #[derive(Debug)]

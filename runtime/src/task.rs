@@ -12,13 +12,13 @@ use nacreous_operators::Step;
 use nacreous_watermark::Watermark;
 
 use crate::{
-    downstream::{Downstream, Extent, Flushed, Halt},
+    downstream::{Change, Extent, Flushed, Halt, Stand, Stepwise},
     meter::{Counts, Standing},
     survey::Survey,
 };
 
 /// One parallel instance of a chain, with its input and its outputs.
-pub(crate) trait Task: Send {
+pub trait Task: Send {
     /// Makes what is to lie near the thread that the task runs on. Called once, on that thread, before all else.
     fn place(&mut self) {}
 
@@ -38,11 +38,17 @@ pub(crate) trait Task: Send {
 
     /// Says what the task is made of.
     fn survey(&self, survey: &mut Survey);
+
+    /// Changes it, between two steps.
+    fn change(&mut self, change: &mut Change<'_>);
+
+    /// Whether it can be cut in two now: not while it is owed anything, as both parts would be.
+    fn can_be_cut(&self) -> bool;
 }
 
 /// What came of a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Progress {
+pub enum Progress {
     /// Something was done; there may be more to do.
     Made,
     /// Nothing could be done for want of input. Whoever changes that wakes this worker.
@@ -55,16 +61,13 @@ pub(crate) enum Progress {
     Finished,
 }
 
-/// The downstream of a task together with what it still owes it.
-struct Outlet<D> {
-    down: D,
+/// What a task still owes to what follows in it.
+struct Outlet {
     /// Watermarks that what follows has not fully dealt with yet, oldest first. Never more than a few: one
     /// that a record brought about, one that was due, and the end.
     owed: VecDeque<Watermark>,
-    /// The last watermark that what follows has dealt with: what is made out of state is judged by it.
-    passed: Watermark,
-    /// What the records that what follows is being given are judged by.
-    judging: Watermark,
+    /// What is made out of state is judged by the last watermark that was dealt with.
+    stand: Stand,
     /// Set when no more input will be taken: what is left is to hand on everything, and that is it.
     ending: Option<Ending>,
     /// Steps since everything was last handed on.
@@ -78,6 +81,8 @@ enum Ending {
     Complete,
     /// The input broke off: something before this task has failed.
     BrokenOff,
+    /// It was cut off another task, and goes back to that.
+    GoingBack,
 }
 
 /// How many steps a task takes at the most before it hands on also what does not fill a batch: input that never
@@ -92,22 +97,36 @@ enum Next {
     Return(Progress),
 }
 
-impl<D> Outlet<D> {
-    fn new(down: D) -> Self {
+impl Outlet {
+    fn new() -> Self {
         let owed = VecDeque::with_capacity(4);
-        Self { down, owed, passed: Watermark::MIN, judging: Watermark::MIN, ending: None, steps: 0 }
+        Self { owed, stand: Stand::BEGIN, ending: None, steps: 0 }
     }
 
     /// Says which watermark the records that follow are judged by.
     #[inline]
-    fn judge_by<T>(&mut self, watermark: Watermark)
-    where
-        D: Downstream<T>,
-    {
-        if watermark != self.judging {
-            self.judging = watermark;
-            self.down.judge_by(watermark);
+    fn judge_by(&mut self, down: &mut dyn Stepwise, watermark: Watermark) {
+        if watermark != self.stand.judging {
+            self.stand.judging = watermark;
+            down.judge_by(watermark);
         }
+    }
+
+    /// Changes what follows.
+    fn change(&self, down: &mut dyn Stepwise, change: &mut Change<'_>) {
+        if let Change::Cut { stand, .. } = change {
+            *stand = self.stand;
+        }
+        down.change(change);
+        if let Change::Cut { task: Some(_), .. } = change {
+            // The edge to what was cut off does not know.
+            down.judge_by(self.stand.judging);
+        }
+    }
+
+    /// Whether what follows has been given all it is owed, and there is more to come.
+    fn is_even(&self) -> bool {
+        self.ending.is_none() && self.owed.is_empty()
     }
 
     /// How much to hand on in the step that begins now.
@@ -121,60 +140,51 @@ impl<D> Outlet<D> {
     }
 
     /// Makes room and pays what is owed, as far as that goes; to be called before taking input.
-    fn settle<T>(&mut self, extent: Extent) -> Result<Next, Halt>
-    where
-        D: Downstream<T>,
-    {
-        if self.down.flush(extent)? == Flushed::Blocked {
+    fn settle(&mut self, down: &mut dyn Stepwise, extent: Extent) -> Result<Next, Halt> {
+        if down.flush(extent)? == Flushed::Blocked {
             return Ok(Next::Return(Progress::Blocked));
         }
-        if self.pay_one() {
+        if self.pay_one(down) {
             return Ok(Next::Return(Progress::Made));
         }
         match self.ending {
-            None => return Ok(Next::TakeInput),
-            Some(Ending::BrokenOff) if self.down.break_off() == Step::More => {
+            None | Some(Ending::GoingBack) => return Ok(Next::TakeInput),
+            Some(Ending::BrokenOff) if down.break_off() == Step::More => {
                 return Ok(Next::Return(Progress::Made));
             }
             Some(_) => {}
         }
-        Ok(Next::Return(match self.down.flush(Extent::All)? {
+        Ok(Next::Return(match down.flush(Extent::All)? {
             Flushed::Clear => Progress::Finished,
             Flushed::Blocked => Progress::Blocked,
         }))
     }
 
-    fn leave<T>(&mut self, sound: bool) -> Result<Progress, Halt>
-    where
-        D: Downstream<T>,
-    {
-        if self.down.flush(Extent::Last)? == Flushed::Blocked {
+    fn leave(&mut self, down: &mut dyn Stepwise, sound: bool) -> Result<Progress, Halt> {
+        if down.flush(Extent::Last)? == Flushed::Blocked {
             return Ok(Progress::Blocked);
         }
-        if sound && self.down.is_wanted() {
-            if self.pay_one() {
+        if sound && down.is_wanted() {
+            if self.pay_one(down) {
                 return Ok(Progress::Made);
             }
-            if self.ending != Some(Ending::Complete) && self.down.break_off() == Step::More {
+            if self.ending != Some(Ending::Complete) && down.break_off() == Step::More {
                 return Ok(Progress::Made);
             }
         }
-        Ok(match self.down.flush(Extent::Last)? {
+        Ok(match down.flush(Extent::Last)? {
             Flushed::Clear => Progress::Finished,
             Flushed::Blocked => Progress::Blocked,
         })
     }
 
     /// Has what follows deal with the oldest watermark owed, as far as there is room; false if none is owed.
-    fn pay_one<T>(&mut self) -> bool
-    where
-        D: Downstream<T>,
-    {
+    fn pay_one(&mut self, down: &mut dyn Stepwise) -> bool {
         let Some(watermark) = self.owed.front().copied() else { return false };
-        self.judge_by(self.passed);
-        if self.down.watermark(watermark) == Step::Done {
+        self.judge_by(down, self.stand.passed);
+        if down.watermark(watermark) == Step::Done {
             self.owed.pop_front();
-            self.passed = watermark;
+            self.stand.passed = watermark;
             if watermark.is_end() {
                 self.ending = Some(Ending::Complete);
             }

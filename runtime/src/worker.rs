@@ -6,11 +6,15 @@ use std::{
     mem,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use core_affinity::CoreId;
 use nacreous_channels::idle::{Idle, Strategy};
+
+mod switches;
+
+use switches::Switches;
 
 use crate::{
     control::{Event, Mailbox, Watch, nanos},
@@ -26,6 +30,8 @@ use crate::{
 /// What a worker needs to start.
 pub(crate) struct Deployment {
     pub(crate) job: u64,
+    /// Which worker of the job it is.
+    pub(crate) index: usize,
     pub(crate) worker: PlannedWorker,
     pub(crate) thread: String,
     pub(crate) core: Option<CoreId>,
@@ -35,7 +41,7 @@ pub(crate) struct Deployment {
 
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
-    let Deployment { job, worker, thread, core, watch, mailbox } = deployment;
+    let Deployment { job, index, worker, thread, core, watch, mailbox } = deployment;
     let _said_whatever_happens = ExitNotice(mailbox.clone());
     JOB.set(Some(job));
     if let Some(core) = core {
@@ -43,9 +49,9 @@ pub(crate) fn run(deployment: Deployment) {
         let _ = core_affinity::set_for_current(core);
     }
     let PlannedWorker { tasks, parker, meter } = worker;
-    let worker = Worker { thread, mailbox, meter, began: watch.began };
+    let worker = Worker { index, thread, mailbox, meter, watch };
     let tasks = tasks.into_iter().map(|planned| worker.settle_in(planned)).collect();
-    worker.run_tasks(tasks, Idle::new(parker), &watch);
+    worker.run_tasks(tasks, Idle::new(parker));
 }
 
 thread_local! {
@@ -81,11 +87,11 @@ impl Drop for ExitNotice {
 const UNPROMPTED: Duration = Duration::from_millis(1);
 
 struct Worker {
+    index: usize,
     thread: String,
     mailbox: Mailbox,
     meter: Arc<WorkerMeter>,
-    /// When the job began.
-    began: Instant,
+    watch: Arc<Watch>,
 }
 
 /// A task on its worker.
@@ -94,6 +100,8 @@ struct Resident {
     state: State,
     /// It could not go on when it was last run.
     blocked: bool,
+    /// It waits for what was cut off to come back.
+    rejoining: bool,
 }
 
 /// What a task is about.
@@ -117,20 +125,26 @@ impl Worker {
                 State::Leaving { sound: false }
             }
         };
-        Resident { planned, state, blocked: false }
+        Resident { planned, state, blocked: false, rejoining: false }
     }
 
-    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle, watch: &Watch) {
+    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) {
         let mut idling = false;
-        while !tasks.is_empty() {
-            if watch.requests.cancel.is_raised() {
+        let mut switches = Switches::of(self);
+        while !tasks.is_empty() || switches.may_bring_tasks() {
+            if self.watch.requests.cancel.is_raised() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
                 return;
             }
             let mut progress = Progress::None;
+            if switches.obey(&mut tasks) {
+                progress = Progress::Made;
+            }
             let mut index = 0;
             while index < tasks.len() {
-                match self.step(&mut tasks[index]) {
+                let stepped = self.step(&mut tasks[index]);
+                switches.look_at(&mut tasks[index]);
+                match stepped {
                     Progress::Finished => {
                         progress = Progress::Made;
                         let task = tasks.remove(index);
@@ -153,7 +167,8 @@ impl Worker {
                 let now_ns = self.now_ns();
                 if idling { self.meter.idle(now_ns) } else { self.meter.busy(now_ns) }
             }
-            let strategy = if may_spin() { Strategy::STEPPED } else { Strategy::FRUGAL };
+            let spins = may_spin() && !tasks.is_empty();
+            let strategy = if spins { Strategy::STEPPED } else { Strategy::FRUGAL };
             match progress {
                 Progress::None | Progress::Blocked => idle.wait(strategy),
                 Progress::Unprompted => idle.wait(Strategy { park: Some(UNPROMPTED), ..strategy }),
@@ -164,7 +179,7 @@ impl Worker {
 
     /// Runs a task once. One that cannot go on begins to leave.
     fn step(&self, task: &mut Resident) -> Progress {
-        let Resident { planned: PlannedTask { task: body, meter, number }, state, blocked } = task;
+        let Resident { planned: PlannedTask { task: body, meter, number }, state, blocked, .. } = task;
         self.meter.enter(*number);
         let outcome = catch_unwind(AssertUnwindSafe(|| {
             let progress = match *state {
@@ -211,6 +226,9 @@ impl Worker {
         if let Err(panic) = gone {
             self.panicked(panic);
         }
+        if self.watch.switchboard.is_some() {
+            self.mailbox.post(Event::Ended);
+        }
     }
 
     fn drop_after_a_last_try(&self, mut task: Resident) {
@@ -235,6 +253,6 @@ impl Worker {
 
     /// Nanoseconds since the job began.
     fn now_ns(&self) -> u64 {
-        nanos(self.began.elapsed())
+        nanos(self.watch.began.elapsed())
     }
 }

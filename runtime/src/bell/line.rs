@@ -1,9 +1,9 @@
 //! A line on which one thread calls another that may change: a thread of the user's, which waits now here and now
 //! there, or a data thread that is yet to be started.
 //!
-//! A [`Waker`] wakes the one thread that its parker was given to. So the callee leaves a new waker on the line
-//! whenever it is to be reached elsewhere, and the caller uses the one it took last until it sees that there is
-//! another.
+//! A waker wakes the one thread that its parker was given to. So the callee leaves a new one on the line
+//! whenever it is to be reached elsewhere, as a [`Post`], and the caller uses the one it took last until it sees that
+//! there is another.
 //!
 //! # Protocol
 //! The callee leaves its waker, announces that it is going to sleep, and looks for work once more. The caller has
@@ -19,30 +19,30 @@ use std::{
 };
 
 use nacreous_channels::{
-    idle::{Idle, Parker, Strategy, Waker},
+    idle::{Idle, Parker, Strategy},
     published::Published,
 };
 
-use super::Bell;
+use super::{Bell, Post};
 
 /// Makes a line. Nobody is reached on it until the callee says where.
 pub(crate) fn line() -> (Caller, Callee) {
-    let silent = Parker::new().waker();
-    let line = Arc::new(Line { waker: Mutex::new(silent.clone()), changes: Published::new(0) });
-    (Caller { line: Arc::clone(&line), waker: silent, changes_seen: 0 }, Callee { line })
+    let silent = Arc::new(Post::fixed(Parker::new().waker()));
+    let line = Arc::new(Line { post: Mutex::new(Arc::clone(&silent)), changes: Published::new(0) });
+    (Caller { line: Arc::clone(&line), post: silent, changes_seen: 0 }, Callee { line })
 }
 
 struct Line {
-    /// The callee's latest waker; or, once the caller has taken that, the one before it, which is left here so
+    /// Where the callee was last; or, once the caller has taken that, where it was before, which is left here so
     /// that it is not the caller's thread that frees it.
-    waker: Mutex<Waker>,
-    /// How often the callee has changed its waker. It alone writes this, and under the lock.
+    post: Mutex<Arc<Post>>,
+    /// How often the callee has changed its post. It alone writes this, and under the lock.
     changes: Published,
 }
 
 impl Line {
-    fn waker(&self) -> MutexGuard<'_, Waker> {
-        self.waker.lock().unwrap_or_else(PoisonError::into_inner)
+    fn post(&self) -> MutexGuard<'_, Arc<Post>> {
+        self.post.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -50,7 +50,7 @@ impl Line {
 /// bring anything.
 pub(crate) struct Caller {
     line: Arc<Line>,
-    waker: Waker,
+    post: Arc<Post>,
     changes_seen: u64,
 }
 
@@ -62,7 +62,7 @@ impl Caller {
     /// has begun to wait somewhere else.
     #[inline]
     pub(crate) fn call(&mut self) {
-        self.waker.wake();
+        self.post.ring();
         if self.line.changes.get() != self.changes_seen {
             self.look_up();
         }
@@ -71,11 +71,11 @@ impl Caller {
     #[cold]
     #[inline(never)]
     fn look_up(&mut self) {
-        let mut latest = self.line.waker();
+        let mut latest = self.line.post();
         self.changes_seen = self.line.changes.get();
-        mem::swap(&mut self.waker, &mut *latest);
+        mem::swap(&mut self.post, &mut *latest);
         drop(latest);
-        self.waker.wake();
+        self.post.ring();
     }
 }
 
@@ -93,7 +93,7 @@ pub(crate) struct Callee {
 impl Callee {
     /// From now on a call rings this bell.
     pub(crate) fn is_at(&self, bell: &Bell) {
-        self.is_reached_by(bell.0.clone());
+        self.is_reached_at(Arc::clone(&bell.0));
     }
 
     /// Waits on this thread until `ready` comes to something; `None` if that takes until `deadline`.
@@ -109,7 +109,7 @@ impl Callee {
             return Some(found);
         }
         let parker = Parker::new();
-        self.is_reached_by(parker.waker());
+        self.is_reached_at(Arc::new(Post::fixed(parker.waker())));
         let mut idle = Idle::new(parker);
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
@@ -122,9 +122,9 @@ impl Callee {
         }
     }
 
-    fn is_reached_by(&self, waker: Waker) {
-        let mut latest = self.line.waker();
-        *latest = waker;
+    fn is_reached_at(&self, post: Arc<Post>) {
+        let mut latest = self.line.post();
+        *latest = post;
         self.line.changes.set(self.line.changes.get() + 1);
     }
 }

@@ -1,26 +1,37 @@
+use std::{marker::PhantomData, sync::Arc};
+
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, Extent, Flushed, Halt, MOVED_MAX};
+use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, MOVED_MAX, Stepwise, hand_down};
 use crate::{
-    meter::Counts,
+    meter::{CostMeter, Counts},
     operator_name::{Blame, OperatorName},
     survey::Survey,
 };
 
 /// The end of a stream in a function, which is called in the loop that the records come out of: nothing is gathered.
-pub(crate) struct CallEnd<F> {
+pub(crate) struct CallEnd<T, F> {
     /// Absent only while records come.
     f: Option<F>,
     name: OperatorName,
     /// Whether the records are a source's own, not results: the job keeps accounts of those.
     accountable: bool,
     taken: u64,
+    cost: Arc<CostMeter>,
+    records: PhantomData<fn(T)>,
 }
 
-impl<F> CallEnd<F> {
+impl<T, F> CallEnd<T, F> {
     pub(crate) fn new(f: F, name: OperatorName, accountable: bool) -> Self {
-        Self { f: Some(f), name, accountable, taken: 0 }
+        Self {
+            f: Some(f),
+            name,
+            accountable,
+            taken: 0,
+            cost: Arc::new(CostMeter::new()),
+            records: PhantomData,
+        }
     }
 }
 
@@ -38,7 +49,46 @@ impl<F> Drop for Lent<'_, F> {
     }
 }
 
-impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
+impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Stepwise for CallEnd<T, F> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, lap: &mut Lap) {
+        let records = batch.len();
+        hand_down(batch.of::<T>(), self);
+        lap.charge(&self.cost, records);
+    }
+
+    fn watermark(&mut self, _: Watermark) -> Step {
+        Step::Done
+    }
+
+    fn judge_by(&mut self, _: Watermark) {}
+
+    #[inline(always)]
+    fn has_room(&self) -> bool {
+        true
+    }
+
+    fn is_wanted(&self) -> bool {
+        true
+    }
+
+    fn flush(&mut self, _: Extent) -> Result<Flushed, Halt> {
+        Ok(Flushed::Clear)
+    }
+
+    fn count(&self, counts: &mut Counts) {
+        if self.accountable {
+            counts.tally.on_time += self.taken;
+        }
+    }
+
+    fn survey(&self, survey: &mut Survey) {
+        survey.operator(self.name, &self.cost);
+    }
+
+    fn change(&mut self, _: &mut Change<'_>) {}
+}
+
+impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Downstream<T> for CallEnd<T, F> {
     const HEEDS_WATERMARKS: bool = false;
     const IS_BOUNDED: bool = false;
 
@@ -75,34 +125,5 @@ impl<T: Send, F: FnMut(Record<T>) + Send> Downstream<T> for CallEnd<F> {
             taken += 1;
         });
         self.taken += taken;
-    }
-
-    fn watermark(&mut self, _: Watermark) -> Step {
-        Step::Done
-    }
-
-    fn judge_by(&mut self, _: Watermark) {}
-
-    #[inline(always)]
-    fn has_room(&self) -> bool {
-        true
-    }
-
-    fn is_wanted(&self) -> bool {
-        true
-    }
-
-    fn flush(&mut self, _: Extent) -> Result<Flushed, Halt> {
-        Ok(Flushed::Clear)
-    }
-
-    fn count(&self, counts: &mut Counts) {
-        if self.accountable {
-            counts.tally.on_time += self.taken;
-        }
-    }
-
-    fn survey(&self, survey: &mut Survey) {
-        survey.operator(self.name);
     }
 }

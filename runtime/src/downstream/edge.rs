@@ -8,48 +8,58 @@ use nacreous_channels::{
 use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, Extent, Flushed, Halt, both};
+use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, Stepwise, both, hand_down};
 use crate::{
-    bell::Bell,
-    lane::UnplacedEdge,
+    bell::{Bell, Post},
+    lane::{Slot, UnplacedEdge},
     meter::{Counts, EdgeMeter},
     survey::{EdgeId, Survey},
 };
-
-/// A slot of the ring under an edge. Padded: the two sides work on neighbouring batches.
-pub(crate) type Slot<T> = CachePadded<Batch<T>>;
 
 /// How many batches an edge holds. Enough to ride out the scheduling of two threads, few enough that the
 /// batches in flight stay in cache.
 pub(crate) const SLOTS: usize = 64;
 
-/// Who sleeps at which end of an edge.
+/// Where the two ends of an edge are.
 pub(crate) struct Ends {
-    pub(crate) producer: Bell,
-    pub(crate) consumer: Bell,
+    pub(crate) producer: Arc<Post>,
+    pub(crate) consumer: Arc<Post>,
 }
 
 /// Makes an edge between two tasks whose batches count as full at `batch` records.
-pub(crate) fn edge<T>(
+pub(crate) fn edge<T: Send + 'static>(
     batch: usize,
     ends: Ends,
     id: EdgeId,
     meter: &Arc<EdgeMeter>,
-) -> (EdgeOut<T>, UnplacedEdge<T>) {
-    let new = || CachePadded::new(Batch::new(batch));
+) -> (EdgeOut<T>, UnplacedEdge<Batch<T>>) {
+    edge_of(batch, Batch::new, ends, id, meter)
+}
+
+/// Makes an edge whose batches are made by `new`.
+pub(super) fn edge_of<B: AnyBatch>(
+    batch: usize,
+    new: fn(usize) -> B,
+    ends: Ends,
+    id: EdgeId,
+    meter: &Arc<EdgeMeter>,
+) -> (Outgoing<B>, UnplacedEdge<B>) {
     let (producer, unplaced) = spsc::ring_unplaced(SLOTS);
-    let out = EdgeOut {
+    let (writer, reader) = (Bell::at(&ends.producer), Bell::at(&ends.consumer));
+    let out = Outgoing {
         producer,
-        open: new(),
-        stuck: new(),
+        open: CachePadded::new(new(batch)),
+        stuck: CachePadded::new(new(batch)),
         sent: Watermark::MIN,
         judged_by: Watermark::MIN,
         id,
         meter: Arc::clone(meter),
         accountable: false,
-        reader: ends.consumer,
+        post: ends.producer,
+        reader,
     };
-    (out, UnplacedEdge { unplaced, batch, id, meter: Arc::clone(meter), writer: ends.producer })
+    let meter = Arc::clone(meter);
+    (out, UnplacedEdge { unplaced, batch, new, id, meter, post: ends.consumer, writer })
 }
 
 /// The memory for records in an edge whose batches count as full at `batch` records.
@@ -59,17 +69,20 @@ pub(crate) fn edge_bytes<T>(batch: usize) -> u64 {
     ((SLOTS + OUTSIDE_THE_RING) * batch) as u64 * size_of::<Record<T>>() as u64
 }
 
+/// The producing end of an edge for records of one type.
+pub(crate) type EdgeOut<T> = Outgoing<Batch<T>>;
+
 /// The producing end of an edge: gathers records into a batch and hands it on when it is full.
 ///
 /// A task takes input only while there is room, and at most a batch at a time. What comes of that still fits
 /// when the ring fills up meanwhile: the full batch gets stuck, and the rest goes into another one. Only an
 /// operator that makes many records out of one can make a batch grow.
-pub(crate) struct EdgeOut<T> {
-    producer: Producer<Slot<T>>,
+pub(crate) struct Outgoing<B> {
+    producer: Producer<Slot<B>>,
     /// The batch being filled. Handing it on swaps it with the empty one in the claimed slot.
-    open: Slot<T>,
+    open: Slot<B>,
     /// A full batch for which the ring had no slot; else empty. It goes before the open one.
-    stuck: Slot<T>,
+    stuck: Slot<B>,
     /// The last watermark put into a batch.
     sent: Watermark,
     /// What the records being gathered are judged by.
@@ -78,11 +91,13 @@ pub(crate) struct EdgeOut<T> {
     meter: Arc<EdgeMeter>,
     /// Whether the job keeps accounts of the records up to here, and not any further.
     accountable: bool,
+    /// Where this end is.
+    post: Arc<Post>,
     /// Behind the producer, so that it calls when the ring is closed.
     reader: Bell,
 }
 
-impl<T> EdgeOut<T> {
+impl<B: AnyBatch> Outgoing<B> {
     /// The same edge, where the job keeps accounts of the records up to here, and not any further.
     pub(crate) fn accountable(self) -> Self {
         Self { accountable: true, ..self }
@@ -102,6 +117,11 @@ impl<T> EdgeOut<T> {
         handed
     }
 
+    /// Whether the end of the stream has been put into it.
+    pub(super) fn has_ended(&self) -> bool {
+        self.sent.is_end()
+    }
+
     /// Hands the stuck batch on, if there is one; false if that is not possible now.
     fn hand_on_stuck(&mut self) -> bool {
         self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.meter, &self.reader)
@@ -110,9 +130,9 @@ impl<T> EdgeOut<T> {
 
 /// Swaps a batch with the empty one in the next slot, publishes it and wakes whoever reads it; false if the ring
 /// is full.
-fn hand_over<T>(
-    producer: &mut Producer<Slot<T>>,
-    batch: &mut Slot<T>,
+fn hand_over<B: AnyBatch>(
+    producer: &mut Producer<Slot<B>>,
+    batch: &mut Slot<B>,
     meter: &EdgeMeter,
     reader: &Bell,
 ) -> bool {
@@ -124,28 +144,15 @@ fn hand_over<T>(
     true
 }
 
-impl<T: Send> Downstream<T> for EdgeOut<T> {
-    // HOT(edge.record)
-    #[inline]
-    fn record(&mut self, record: Record<T>) {
-        self.open.push(record);
-        if self.open.is_full() {
+impl<B: AnyBatch> Stepwise for Outgoing<B> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, _: &mut Lap) {
+        if self.open.len() + batch.len() > self.open.full_at() {
+            // If neither the ring nor the stuck batch has room, the open one grows.
             self.hand_on();
         }
-    }
-
-    // HOT(edge.records)
-    #[inline(always)]
-    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
-        loop {
-            let full_at = self.open.full_at();
-            if fill(self.open.records_mut(), full_at, &mut records) {
-                return;
-            }
-            if !self.hand_on() && self.open.is_full() {
-                // Neither the ring nor the stuck batch has room: the open one grows.
-                return records.for_each(|record| self.record(record));
-            }
+        self.open.take(batch);
+        if self.open.is_full() {
+            self.hand_on();
         }
     }
 
@@ -162,7 +169,7 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
     fn judge_by(&mut self, watermark: Watermark) {
         if watermark != self.judged_by {
             self.judged_by = watermark;
-            if self.open.has_records() {
+            if self.open.len() > 0 {
                 self.hand_on();
             }
             self.open.judge_by(watermark);
@@ -189,8 +196,8 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
                 return Err(Halt::Disconnected);
             }
             // Nobody reads this edge any more, but others of the same task may be read: make room.
-            self.stuck.drain();
-            self.open.drain();
+            self.stuck.clear();
+            self.open.clear();
             return Ok(Flushed::Clear);
         }
         if !self.hand_on_stuck() {
@@ -209,6 +216,38 @@ impl<T: Send> Downstream<T> for EdgeOut<T> {
     fn survey(&self, survey: &mut Survey) {
         survey.output(self.id);
     }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        if let Change::MoveTo(worker) = change {
+            self.post.move_to(*worker);
+        }
+    }
+}
+
+impl<T: Send + 'static> Downstream<T> for EdgeOut<T> {
+    // HOT(edge.record)
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.open.push(record);
+        if self.open.is_full() {
+            self.hand_on();
+        }
+    }
+
+    // HOT(edge.records)
+    #[inline(always)]
+    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
+        loop {
+            let full_at = self.open.full_at();
+            if fill(self.open.records_mut(), full_at, &mut records) {
+                return;
+            }
+            if !self.hand_on() && self.open.is_full() {
+                // Neither the ring nor the stuck batch has room: the open one grows.
+                return records.for_each(|record| self.record(record));
+            }
+        }
+    }
 }
 
 /// The producing end of an exchange: one edge to each instance of the keyed side, chosen by the key's hash.
@@ -223,15 +262,9 @@ impl<K, T> Route<K, T> {
     }
 }
 
-impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
-    // HOT(route.record)
-    #[inline]
-    fn record(&mut self, record: Record<Keyed<K, T>>) {
-        let lane = match self.lanes.len() {
-            1 => 0,
-            lanes => lane_of(hash_key(&record.value.key), lanes),
-        };
-        self.lanes[lane].record(record);
+impl<K: Hash + Send + 'static, T: Send + 'static> Stepwise for Route<K, T> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, _: &mut Lap) {
+        hand_down(batch.of::<Keyed<K, T>>(), self);
     }
 
     fn watermark(&mut self, watermark: Watermark) -> Step {
@@ -266,10 +299,29 @@ impl<K: Hash + Send, T: Send> Downstream<Keyed<K, T>> for Route<K, T> {
     fn survey(&self, survey: &mut Survey) {
         self.lanes.iter().for_each(|lane| lane.survey(survey));
     }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        self.lanes.iter_mut().for_each(|lane| lane.change(change));
+    }
+}
+
+impl<K: Hash + Send + 'static, T: Send + 'static> Downstream<Keyed<K, T>> for Route<K, T> {
+    // HOT(route.record)
+    #[inline]
+    fn record(&mut self, record: Record<Keyed<K, T>>) {
+        let lane = match self.lanes.len() {
+            1 => 0,
+            lanes => lane_of(hash_key(&record.value.key), lanes),
+        };
+        self.lanes[lane].record(record);
+    }
 }
 
 /// Flushes each edge, whatever becomes of the others.
-pub(super) fn flush_all<T: Send>(edges: &mut [EdgeOut<T>], extent: Extent) -> Result<Flushed, Halt> {
+pub(super) fn flush_all<T: Send + 'static>(
+    edges: &mut [EdgeOut<T>],
+    extent: Extent,
+) -> Result<Flushed, Halt> {
     let mut all = Ok(Flushed::Clear);
     for edge in edges {
         all = both(all, edge.flush(extent));
@@ -295,9 +347,9 @@ mod tests {
     use crate::lane::EdgeIn;
 
     /// An edge between two ends on this thread.
-    fn edge<T>(batch: usize) -> (EdgeOut<T>, EdgeIn<T>) {
-        let ends =
-            Ends { producer: Bell::new(Parker::new().waker()), consumer: Bell::new(Parker::new().waker()) };
+    fn edge<T: Send + 'static>(batch: usize) -> (EdgeOut<T>, EdgeIn<Batch<T>>) {
+        let wakers = [Parker::new().waker(), Parker::new().waker()].into();
+        let ends = Ends { producer: Post::new(&wakers, 0), consumer: Post::new(&wakers, 1) };
         let (out, unplaced) = super::edge(batch, ends, EdgeId(0), &Arc::new(EdgeMeter::new()));
         (out, unplaced.place())
     }

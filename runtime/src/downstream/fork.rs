@@ -5,7 +5,10 @@ use nacreous_operators::{
 };
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, EdgeOut, Extent, Flushed, Halt, both, edge::flush_all};
+use super::{
+    AnyBatch, Change, Downstream, EdgeOut, Extent, Flushed, Halt, Joint, Lap, Stepwise, both,
+    edge::flush_all, hand_down,
+};
 use crate::{meter::Counts, survey::Survey};
 
 /// What an operator with two outputs emits: each value goes to one of them.
@@ -94,25 +97,24 @@ impl<K, T, O> Fork for Joined<K, T, O> {
 }
 
 /// Sends some records onwards and the others out by a side output.
-pub(crate) struct SideFork<D, S> {
-    pub(crate) main: D,
+pub(crate) struct SideFork<F: Fork, D> {
+    pub(crate) main: Joint<F::Main, D>,
     /// `None` if nobody takes them; they are still counted.
-    pub(crate) side: Option<EdgeOut<S>>,
+    pub(crate) side: Option<EdgeOut<F::Side>>,
 }
 
-impl<F, D> Downstream<F> for SideFork<D, F::Side>
+impl<F, D> Stepwise for SideFork<F, D>
 where
-    F: Fork<Side: Send>,
-    D: Downstream<F::Main>,
+    F: Fork<Main: Send + 'static, Side: Send + 'static> + 'static,
+    D: Downstream<F::Main> + 'static,
 {
-    #[inline]
-    fn record(&mut self, record: Record<F>) {
-        let time = record.time;
-        match (record.value.part(), &mut self.side) {
-            (Ok(value), _) => self.main.record(Record { time, value }),
-            (Err(value), Some(side)) => side.record(Record { time, value }),
-            (Err(_), None) => {}
-        }
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, lap: &mut Lap) {
+        let Self { main, side } = self;
+        batch
+            .of::<F>()
+            .drain()
+            .for_each(|record| part(record, |record| main.push(record, lap), side.as_mut()));
+        main.hand_on(lap);
     }
 
     fn watermark(&mut self, watermark: Watermark) -> Step {
@@ -168,6 +170,39 @@ where
         }
         self.main.survey(survey);
     }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        if let Change::MoveTo(_) = change {
+            self.side.iter_mut().for_each(|side| side.change(change));
+        }
+        self.main.change(change);
+    }
+}
+
+impl<F, D> Downstream<F> for SideFork<F, D>
+where
+    F: Fork<Main: Send + 'static, Side: Send + 'static> + 'static,
+    D: Downstream<F::Main> + 'static,
+{
+    #[inline]
+    fn record(&mut self, record: Record<F>) {
+        part(record, |record| self.main.fused().record(record), self.side.as_mut());
+    }
+}
+
+/// Passes a record to where it belongs.
+#[inline]
+fn part<F: Fork<Side: Send + 'static>>(
+    record: Record<F>,
+    mut main: impl FnMut(Record<F::Main>),
+    side: Option<&mut EdgeOut<F::Side>>,
+) {
+    let time = record.time;
+    match (record.value.part(), side) {
+        (Ok(value), _) => main(Record { time, value }),
+        (Err(value), Some(side)) => side.record(Record { time, value }),
+        (Err(_), None) => {}
+    }
 }
 
 /// Sends each record out by several edges, a clone to each.
@@ -185,13 +220,9 @@ impl<T> Copies<T> {
     }
 }
 
-impl<T: Clone + Send> Downstream<T> for Copies<T> {
-    #[inline]
-    fn record(&mut self, record: Record<T>) {
-        self.copied = self.copied.map(|copied| copied + 1);
-        let Some((last, others)) = self.outs.split_last_mut() else { return };
-        others.iter_mut().for_each(|out| out.record(record.clone()));
-        last.record(record);
+impl<T: Clone + Send + 'static> Stepwise for Copies<T> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, _: &mut Lap) {
+        hand_down(batch.of::<T>(), self);
     }
 
     fn watermark(&mut self, watermark: Watermark) -> Step {
@@ -223,5 +254,19 @@ impl<T: Clone + Send> Downstream<T> for Copies<T> {
 
     fn survey(&self, survey: &mut Survey) {
         self.outs.iter().for_each(|out| out.survey(survey));
+    }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        self.outs.iter_mut().for_each(|out| out.change(change));
+    }
+}
+
+impl<T: Clone + Send + 'static> Downstream<T> for Copies<T> {
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.copied = self.copied.map(|copied| copied + 1);
+        let Some((last, others)) = self.outs.split_last_mut() else { return };
+        others.iter_mut().for_each(|out| out.record(record.clone()));
+        last.record(record);
     }
 }

@@ -4,10 +4,11 @@ use nacreous_channels::fill;
 use nacreous_operators::{Record, Step};
 use nacreous_watermark::Watermark;
 
-use super::{Downstream, Extent, Flushed, Halt};
+use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, Stepwise, hand_down};
 use crate::{
+    bell::Post,
     job::{BoxError, Failure},
-    meter::{CallMark, Counts},
+    meter::{CallMark, CostMeter, Counts},
     operator_name::{Blame, OperatorName},
     sink::Sink,
     survey::Survey,
@@ -16,6 +17,7 @@ use crate::{
 /// The end of a stream: gathers records into a batch and has the sink write it.
 pub(crate) struct SinkEnd<T, S> {
     sink: S,
+    post: Arc<Post>,
     name: OperatorName,
     /// Whether the sink's own code is running.
     mark: Arc<CallMark>,
@@ -30,12 +32,17 @@ pub(crate) struct SinkEnd<T, S> {
     dirty: bool,
     /// It has returned an error or panicked.
     failed: bool,
+    /// What it takes to write records, where that is timed.
+    cost: Arc<CostMeter>,
+    timed: bool,
 }
 
 impl<T, S> SinkEnd<T, S> {
-    pub(crate) fn new(sink: S, name: OperatorName, batch: usize, accountable: bool) -> Self {
+    /// `post` is where the bell rings that the sink was given.
+    pub(crate) fn new(sink: S, post: Arc<Post>, name: OperatorName, batch: usize, accountable: bool) -> Self {
         Self {
             sink,
+            post,
             name,
             mark: Arc::new(CallMark::new()),
             open: Vec::with_capacity(batch * 2),
@@ -44,6 +51,8 @@ impl<T, S> SinkEnd<T, S> {
             written: 0,
             dirty: true,
             failed: false,
+            cost: Arc::new(CostMeter::new()),
+            timed: false,
         }
     }
 }
@@ -65,12 +74,14 @@ impl<T, S: Sink<T>> SinkEnd<T, S> {
             return Ok(Flushed::Blocked);
         }
         self.dirty = true;
+        let mut lap = Lap::begin(self.timed);
         let mut records = self.open.drain(..count);
         self.mark.enter();
         let written = self.sink.write(&mut records);
         self.mark.leave();
         blame.lift();
         drop(records);
+        lap.charge(&self.cost, count);
         self.failed = false;
         self.written += count as u64;
         self.check(written)?;
@@ -86,25 +97,9 @@ impl<T, S: Sink<T>> SinkEnd<T, S> {
     }
 }
 
-impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
-    const HEEDS_WATERMARKS: bool = false;
-
-    #[inline(always)]
-    fn first(&self) -> Option<OperatorName> {
-        Some(self.name)
-    }
-
-    #[inline]
-    fn record(&mut self, record: Record<T>) {
-        self.open.push(record);
-    }
-
-    // HOT(sink.records)
-    #[inline(always)]
-    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
-        if !fill(&mut self.open, usize::MAX, &mut records) {
-            self.open.extend(records);
-        }
+impl<T: Send + 'static, S: Sink<T>> Stepwise for SinkEnd<T, S> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, _: &mut Lap) {
+        hand_down(batch.of::<T>(), self);
     }
 
     fn watermark(&mut self, _: Watermark) -> Step {
@@ -146,6 +141,36 @@ impl<T: Send, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
     }
 
     fn survey(&self, survey: &mut Survey) {
-        survey.sink(self.name, &self.mark);
+        survey.sink(self.name, &self.mark, &self.cost);
+    }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        match change {
+            Change::GoOn { manner, .. } => self.timed = manner.timed,
+            Change::MoveTo(worker) => self.post.move_to(*worker),
+            Change::Cut { .. } | Change::Recall { .. } => {}
+        }
+    }
+}
+
+impl<T: Send + 'static, S: Sink<T>> Downstream<T> for SinkEnd<T, S> {
+    const HEEDS_WATERMARKS: bool = false;
+
+    #[inline(always)]
+    fn first(&self) -> Option<OperatorName> {
+        Some(self.name)
+    }
+
+    #[inline]
+    fn record(&mut self, record: Record<T>) {
+        self.open.push(record);
+    }
+
+    // HOT(sink.records)
+    #[inline(always)]
+    fn records(&mut self, mut records: impl Iterator<Item = Record<T>>) {
+        if !fill(&mut self.open, usize::MAX, &mut records) {
+            self.open.extend(records);
+        }
     }
 }

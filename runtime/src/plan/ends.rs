@@ -6,6 +6,7 @@ use nacreous_operators::{Keyed, Record};
 
 use super::{Assembly, Instance, Make, PortId};
 use crate::{
+    bell::Bell,
     downstream::{CallEnd, Copies, EdgeOut, Route, SinkEnd},
     operator_name::OperatorId,
     sink::Sink,
@@ -67,9 +68,9 @@ pub(crate) struct CallMake<F> {
 }
 
 impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Make<T> for CallMake<F> {
-    type Down = CallEnd<F>;
+    type Down = CallEnd<T, F>;
 
-    fn make(&mut self, plan: &mut Assembly, _: Instance) -> CallEnd<F> {
+    fn make(&mut self, plan: &mut Assembly, _: Instance) -> CallEnd<T, F> {
         let f = self.f.take().expect("a function stands behind a gathered stream, so it is made once");
         CallEnd::new(f, plan.name_of(self.operator), self.accountable)
     }
@@ -94,7 +95,8 @@ impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<T, S> {
 
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
         let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
-        sink.attach(plan.bell(instance));
-        SinkEnd::new(sink, plan.name_of(self.operator), plan.batch(), self.accountable)
+        let post = plan.post(instance);
+        sink.attach(Bell::at(&post));
+        SinkEnd::new(sink, post, plan.name_of(self.operator), plan.batch(), self.accountable)
     }
 }

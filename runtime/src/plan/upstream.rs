@@ -11,7 +11,7 @@ use nacreous_watermark::BoundedDisorder;
 
 use super::{Assembly, ForwardMake, Instance, Instances, PortId, RouteMake};
 use crate::{
-    downstream::{Boxed, Downstream, Fork, Fused, SideFork},
+    downstream::{Boxed, Downstream, Fork, Fused, Joint, Loop, SideFork},
     operator_name::OperatorId,
     source::Source,
     task::{Clock, EdgeTask, SourceParts, SourceTask},
@@ -31,6 +31,10 @@ pub trait Upstream: Sized + 'static {
     /// The type of the records there.
     type Out: Send + 'static;
 
+    /// Whether it is known to have but one parallel instance, so that what is only for several need not be compiled.
+    #[doc(hidden)]
+    const IS_ONE: bool = false;
+
     /// Adds the tasks that produce them to the plan, each ending in what `make` makes.
     #[doc(hidden)]
     fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly);
@@ -46,7 +50,7 @@ pub trait Make<T>: 'static {
 }
 
 /// The beginning of a stream: the parts of a source, each with an event time of its own.
-pub(crate) struct FromSource<S, C> {
+pub(crate) struct FromSource<S, C, const IN_PARTS: bool> {
     pub(crate) parts: Vec<(S, C)>,
     pub(crate) operator: OperatorId,
     pub(crate) rejects: PortId,
@@ -56,19 +60,20 @@ pub(crate) struct FromSource<S, C> {
     pub(crate) instances: Instances,
 }
 
-impl<S, C> Upstream for FromSource<S, C>
+impl<S, C, const IN_PARTS: bool> Upstream for FromSource<S, C, IN_PARTS>
 where
     S: Source,
     C: Clock<S::Item>,
 {
     type Out = S::Item;
+    const IS_ONE: bool = !IN_PARTS;
 
     fn assemble(self, mut make: impl Make<S::Item>, plan: &mut Assembly) {
         for ((source, clock), instance) in self.parts.into_iter().zip(plan.instances_of(self.instances)) {
             let down = make.make(plan, instance);
             let parts = SourceParts {
                 source,
-                bell: plan.bell(instance),
+                post: plan.post(instance),
                 name: plan.name_of(self.operator),
                 rejects: plan.edge_into(self.rejects, instance),
                 clock,
@@ -79,7 +84,8 @@ where
                 batch: plan.batch(),
                 requests: plan.requests(),
             };
-            plan.add(instance, SourceTask::new(parts, down));
+            let down = Loop::new(plan.gathered(), down);
+            plan.add(instance, Box::new(SourceTask::new(parts, down)));
         }
     }
 }
@@ -102,7 +108,8 @@ impl<T: Send + 'static> Upstream for FromPort<T> {
     fn assemble(self, mut make: impl Make<T>, plan: &mut Assembly) {
         for (instance, edges) in plan.inputs_of::<T>(self.port) {
             let down = make.make(plan, instance);
-            plan.add(instance, EdgeTask::new(edges, down));
+            let down = Loop::new(plan.gathered(), down);
+            plan.add(instance, Box::new(EdgeTask::new(edges, Box::new(down))));
         }
     }
 }
@@ -134,7 +141,7 @@ trait BoxedMake<T>: 'static {
 impl<T: Send + 'static, M: Make<T>> BoxedMake<T> for M {
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Boxed<T> {
         let next = Make::make(self, plan, instance);
-        Boxed::new(plan.batch(), next)
+        Boxed::new(plan.batch(), Loop::new(plan.gathered(), next))
     }
 }
 
@@ -162,13 +169,15 @@ pub(crate) struct Stage<O> {
 }
 
 impl<O: Clone> Stage<O> {
-    fn fuse<T, D>(&self, plan: &mut Assembly, instance: Instance, down: D) -> Fused<O, D>
+    fn fuse<T, D>(&self, plan: &mut Assembly, instance: Instance, down: D) -> Fused<T, O, O::Out, D>
     where
-        O: Operator<T>,
+        O: Operator<T, Out: Send + 'static>,
+        D: Downstream<O::Out>,
     {
         let Self { mut operator, id, accountable } = self.clone();
-        operator.connect(&mut plan.supplies(instance));
-        Fused { operator, name: plan.name_of(id), accountable, down }
+        let place = plan.place_of(id, instance, accountable);
+        operator.connect(&mut plan.supplies(&place.post));
+        Fused::new(operator, place, Joint::new(plan.gathered(), down))
     }
 }
 
@@ -178,6 +187,7 @@ where
     O: Operator<U::Out, Out: Send + 'static> + Clone + Send + 'static,
 {
     type Out = O::Out;
+    const IS_ONE: bool = U::IS_ONE;
 
     fn assemble(self, next: impl Make<O::Out>, plan: &mut Assembly) {
         self.up.assemble(ThenMake { stage: self.stage, next }, plan);
@@ -191,11 +201,13 @@ struct ThenMake<O, M> {
 
 impl<T, O, M> Make<T> for ThenMake<O, M>
 where
-    O: Operator<T> + Clone + Send + 'static,
+    T: Send + 'static,
+    O: Operator<T, Out: Send + 'static> + Clone + Send + 'static,
     M: Make<O::Out>,
 {
-    type Down = Fused<O, M::Down>;
+    type Down = Fused<T, O, O::Out, M::Down>;
 
+    #[inline(never)]
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
         let down = self.next.make(plan, instance);
         self.stage.fuse(plan, instance, down)
@@ -213,6 +225,7 @@ where
     U: Upstream<Out: Fork<Main: Send + 'static, Side: Send + 'static>>,
 {
     type Out = <U::Out as Fork>::Main;
+    const IS_ONE: bool = U::IS_ONE;
 
     fn assemble(self, next: impl Make<Self::Out>, plan: &mut Assembly) {
         self.up.assemble(ForkMake { side: self.side, next }, plan);
@@ -226,13 +239,14 @@ struct ForkMake<M> {
 
 impl<F, M> Make<F> for ForkMake<M>
 where
-    F: Fork<Side: Send + 'static> + 'static,
+    F: Fork<Main: Send + 'static, Side: Send + 'static> + 'static,
     M: Make<F::Main>,
 {
-    type Down = SideFork<M::Down, F::Side>;
+    type Down = SideFork<F, M::Down>;
 
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
-        SideFork { main: self.next.make(plan, instance), side: plan.edge_into(self.side, instance) }
+        let main = self.next.make(plan, instance);
+        SideFork { main: Joint::new(plan.gathered(), main), side: plan.edge_into(self.side, instance) }
     }
 }
 
@@ -269,8 +283,12 @@ pub(crate) struct Gather<U> {
 
 impl<U: Upstream> Upstream for Gather<U> {
     type Out = U::Out;
+    const IS_ONE: bool = true;
 
     fn assemble(self, make: impl Make<U::Out>, plan: &mut Assembly) {
+        if const { U::IS_ONE } {
+            return self.up.assemble(make, plan);
+        }
         if plan.instances_of(self.from).len() == 1 {
             return self.up.assemble(make, plan);
         }

@@ -54,7 +54,11 @@ impl<S: Source> SourceStream<S> {
     where
         F: FnMut(&S::Item) -> Timestamp + Send + 'static,
     {
-        self.place.timed(vec![(self.source, time_of)], disorder, OperatorName::here("event_time"))
+        self.place.timed::<_, _, false>(
+            vec![(self.source, time_of)],
+            disorder,
+            OperatorName::here("event_time"),
+        )
     }
 
     /// Says that each record happens when it is read, by the clock of this machine.
@@ -68,7 +72,7 @@ impl<S: Source> SourceStream<S> {
     #[track_caller]
     pub fn arrival_time(self) -> Stream<S::Item, impl Upstream<Out = S::Item> + use<S>> {
         let parts = vec![(self.source, Arrival::new())];
-        self.place.timed(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
+        self.place.timed::<_, _, false>(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
     }
 }
 
@@ -100,14 +104,14 @@ impl<S: Source> SourceStreams<S> {
         F: FnMut(&S::Item) -> Timestamp + Clone + Send + 'static,
     {
         let parts = Part::all(self.parts).zip(iter::repeat(time_of)).collect();
-        self.place.timed(parts, disorder, OperatorName::here("event_time"))
+        self.place.timed::<_, _, true>(parts, disorder, OperatorName::here("event_time"))
     }
 
     /// Says that each record happens when it is read, as [`SourceStream::arrival_time`] has it.
     #[track_caller]
     pub fn arrival_time(self) -> Stream<S::Item, impl Upstream<Out = S::Item> + use<S>> {
         let parts = Part::all(self.parts).map(|part| (part, Arrival::new())).collect();
-        self.place.timed(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
+        self.place.timed::<_, _, true>(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
     }
 }
 
@@ -116,12 +120,12 @@ impl SourcePlace {
         self.graph.borrow_mut().label(self.operator, name);
     }
 
-    fn timed<S: Source, C: Clock<S::Item>>(
+    fn timed<S: Source, C: Clock<S::Item>, const IN_PARTS: bool>(
         self,
         parts: Vec<(S, C)>,
         disorder: BoundedDisorder,
         name: OperatorName,
-    ) -> Stream<S::Item, FromSource<S, C>> {
+    ) -> Stream<S::Item, FromSource<S, C, IN_PARTS>> {
         let Self { operator, root, rejects, instances, graph } = self;
         let time_operator = graph.borrow_mut().add_operator(name, root);
         let up = FromSource { parts, operator, rejects, time_operator, disorder, instances };

@@ -13,9 +13,9 @@ use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
 use super::{Ending, Next, Outlet, Progress, Task};
 use crate::{
-    bell::Bell,
+    bell::{Bell, Post},
     control::Requests,
-    downstream::{Downstream, EdgeOut, Extent, Flushed, Halt, is_small},
+    downstream::{Change, Downstream, EdgeOut, Extent, Flushed, Halt, Loop, Stepwise, is_small},
     job::Failure,
     meter::{Counts, Standing},
     operator_name::{Blame, OperatorName},
@@ -26,7 +26,7 @@ use crate::{
 /// What a source task is made of, besides what follows it.
 pub(crate) struct SourceParts<S: Source, C> {
     pub(crate) source: S,
-    pub(crate) bell: Bell,
+    pub(crate) post: Arc<Post>,
     pub(crate) name: OperatorName,
     pub(crate) rejects: Option<EdgeOut<S::Reject>>,
     pub(crate) clock: C,
@@ -43,6 +43,8 @@ pub(crate) struct SourceParts<S: Source, C> {
 /// A task at the head of a stream: reads a source, gives each record its event time, makes watermarks.
 pub(crate) struct SourceTask<S: Source, C, D> {
     source: S,
+    /// Where the source calls.
+    post: Arc<Post>,
     name: OperatorName,
     /// How many records to take a step.
     batch: usize,
@@ -52,14 +54,14 @@ pub(crate) struct SourceTask<S: Source, C, D> {
     watermark_every: Option<NonZero<usize>>,
     /// How many records to take before the watermark is due to be passed on.
     until_due: usize,
-    inlet: Inlet<S::Reject, C, D>,
+    inlet: Inlet<S::Item, S::Reject, C, D>,
 }
 
 /// How often a source that brings nothing looks what time it is: seldom enough for its thread to sleep in between.
 const TICK: Duration = Duration::from_millis(10);
 
 /// Where a source puts what it reads.
-struct Inlet<R, C, D> {
+struct Inlet<T, R, C, D> {
     name: OperatorName,
     rejects: Option<EdgeOut<R>>,
     clock: C,
@@ -80,12 +82,13 @@ struct Inlet<R, C, D> {
     let_pass: Timestamp,
     records_in: u64,
     rejected: u64,
-    outlet: Outlet<D>,
+    outlet: Outlet,
+    down: Loop<T, D>,
 }
 
 impl<S: Source, C, D: Downstream<S::Item>> SourceTask<S, C, D> {
-    pub(crate) fn new(mut parts: SourceParts<S, C>, down: D) -> Self {
-        parts.source.attach(parts.bell);
+    pub(crate) fn new(mut parts: SourceParts<S, C>, down: Loop<S::Item, D>) -> Self {
+        parts.source.attach(Bell::at(&parts.post));
         if !D::HEEDS_WATERMARKS {
             (parts.cadence, parts.watermark_every) = (Cadence::default(), None);
         }
@@ -108,10 +111,12 @@ impl<S: Source, C, D: Downstream<S::Item>> SourceTask<S, C, D> {
             let_pass: Timestamp::MIN,
             records_in: 0,
             rejected: 0,
-            outlet: Outlet::new(down),
+            outlet: Outlet::new(),
+            down,
         };
         Self {
             source: parts.source,
+            post: parts.post,
             name: parts.name,
             batch: parts.batch,
             pace,
@@ -128,10 +133,10 @@ fn edge_at(disorder: &BoundedDisorder, next_edge: Watermark, watch_all: bool) ->
     if watch_all { Timestamp::MIN } else { disorder.time_reaching(next_edge) }
 }
 
-impl<T, R, C, D> Intake<T, R> for Inlet<R, C, D>
+impl<T, R, C, D> Intake<T, R> for Inlet<T, R, C, D>
 where
-    T: Send,
-    R: Send,
+    T: Send + 'static,
+    R: Send + 'static,
     C: Clock<T>,
     D: Downstream<T>,
 {
@@ -143,8 +148,12 @@ where
         let time = self.clock.time_of(&value);
         blame.lift();
         // The record is judged by the watermark as it stood before it, and moves it afterwards.
-        self.outlet.down.record(Record { time, value });
-        if D::HEEDS_WATERMARKS && time >= self.edge_at && !self.look_closer::<T>(time) {
+        let record = Record { time, value };
+        match self.down.fused() {
+            Some(down) => down.record(record),
+            None => self.down.record(record),
+        }
+        if D::HEEDS_WATERMARKS && time >= self.edge_at && !self.look_closer(time) {
             self.count_taken();
         }
         self.demand()
@@ -152,21 +161,23 @@ where
 
     #[inline(always)]
     fn accept_all<I: Iterator<Item = T>>(&mut self, mut items: I) -> (I, Demand) {
-        if !is_small::<T>() {
+        if const { !is_small::<T>() } {
             let has_enough = items.any(|item| self.accept(item) == Demand::Enough);
             return (items, if has_enough { Demand::Enough } else { Demand::More });
         }
         while self.room > 0 {
             // The record that ends a run is judged by the watermark as it stood before it, and moves it afterwards.
             let (source, clock) = ((items, &self.name), (&mut self.clock, &self.time_name));
-            let (back, RunEnd { edge, is_over }) =
-                run(source, clock, self.edge_at, &mut self.room, &mut self.outlet.down);
+            let (back, RunEnd { edge, is_over }) = match self.down.fused() {
+                Some(down) => run(source, clock, self.edge_at, &mut self.room, down),
+                None => run(source, clock, self.edge_at, &mut self.room, &mut self.down),
+            };
             items = back;
             if is_over {
                 return (items, Demand::More);
             }
             if let Some(time) = edge
-                && !self.look_closer::<T>(time)
+                && !self.look_closer(time)
             {
                 self.count_taken();
             }
@@ -185,17 +196,14 @@ where
     }
 }
 
-impl<R: Send, C, D> Inlet<R, C, D> {
+impl<T: Send + 'static, R: Send + 'static, C, D: Downstream<T>> Inlet<T, R, C, D> {
     /// A record may have brought the watermark to an edge where something downstream may happen. If so it goes
     /// on at this very record, so that results do not depend on where a batch happens to end. False if what
     /// follows has more to do with it, or no room, so that no further record may be taken now.
     ///
     /// Times before `edge_at` need not be taken note of on the way here: they are less than this one.
     #[inline(never)]
-    fn look_closer<T>(&mut self, time: Timestamp) -> bool
-    where
-        D: Downstream<T>,
-    {
+    fn look_closer(&mut self, time: Timestamp) -> bool {
         self.disorder.observe(time);
         let watermark = self.disorder.watermark();
         let at_edge = watermark >= self.next_edge;
@@ -206,28 +214,27 @@ impl<R: Send, C, D> Inlet<R, C, D> {
         if !at_edge {
             return true;
         }
-        match self.outlet.down.watermark(watermark) {
-            Step::Done => self.outlet.passed = watermark,
+        match self.down.watermark(watermark) {
+            Step::Done => self.outlet.stand.passed = watermark,
             Step::More => self.outlet.owed.push_back(watermark),
         }
-        self.outlet.owed.is_empty() && self.outlet.down.has_room()
+        self.outlet.owed.is_empty() && self.down.has_room()
     }
 
     /// Nothing comes at the moment. If time goes on even so, the watermark goes with it; whether it has.
     ///
     /// That depends on timing, but nothing else does: no record that comes later can be earlier.
-    fn let_time_pass<T>(&mut self) -> bool
+    fn let_time_pass(&mut self) -> bool
     where
         C: Clock<T>,
-        D: Downstream<T>,
     {
         let Some(now) = self.clock.now() else { return false };
-        let settled = self.outlet.owed.is_empty() && self.outlet.down.has_room();
+        let settled = self.outlet.owed.is_empty() && self.down.has_room();
         if !settled || now < self.edge_at.max(self.let_pass + TICK) {
             return false;
         }
         self.let_pass = now;
-        self.look_closer::<T>(now);
+        self.look_closer(now);
         if self.watch_all && self.outlet.owed.is_empty() {
             self.outlet.owed.push_back(self.disorder.watermark());
         }
@@ -293,8 +300,10 @@ where
             inlet.end();
             return Ok(Progress::Made);
         }
-        let quantum = self.pace.as_ref().map_or(self.batch, Pace::records);
-        if inlet.outlet.down.prepare(quantum) == Prepared::Waiting {
+        let pace = self.pace.as_ref().filter(|_| inlet.down.is_fused());
+        let quantum = pace.map_or(self.batch, Pace::records);
+        inlet.down.begin_lap();
+        if inlet.down.prepare(quantum) == Prepared::Waiting {
             return Ok(Progress::Blocked);
         }
         let before = inlet.records_in;
@@ -314,8 +323,8 @@ where
         match readiness {
             Ok(Readiness::Ready) => Ok(Progress::Made),
             Ok(idle @ (Readiness::Pending | Readiness::Waiting)) => {
-                let moved = inlet.let_time_pass::<S::Item>();
-                let _ = inlet.outlet.down.flush(Extent::All)?;
+                let moved = inlet.let_time_pass();
+                let _ = inlet.down.flush(Extent::All)?;
                 let _ = inlet.flush_rejects(Extent::All)?;
                 Ok(match idle {
                     _ if taken > 0 || moved => Progress::Made,
@@ -356,7 +365,7 @@ where
         if inlet.flush_rejects(extent)? == Flushed::Blocked {
             return Ok(Progress::Blocked);
         }
-        match inlet.outlet.settle(extent)? {
+        match inlet.outlet.settle(&mut inlet.down, extent)? {
             Next::TakeInput => self.take_input(),
             Next::Return(progress) => Ok(progress),
         }
@@ -364,7 +373,7 @@ where
 
     fn leave(&mut self, sound: bool) -> Result<Progress, Halt> {
         let rejects = self.inlet.flush_rejects(Extent::Last);
-        let progress = self.inlet.outlet.leave(sound)?;
+        let progress = self.inlet.outlet.leave(&mut self.inlet.down, sound)?;
         let waits = progress == Progress::Finished && rejects? == Flushed::Blocked;
         Ok(if waits { Progress::Blocked } else { progress })
     }
@@ -373,20 +382,33 @@ where
         // Within a poll, and after one that has panicked, the last records are yet to be added up.
         let records_in = self.inlet.records_in + self.inlet.taken();
         let mut counts = Counts { records_in, rejected: self.inlet.rejected, ..Counts::default() };
-        self.inlet.outlet.down.count(&mut counts);
+        self.inlet.down.count(&mut counts);
         counts
     }
 
     fn standing(&self) -> Standing {
-        Standing { watermark: self.inlet.outlet.passed, held_by: 0 }
+        Standing { watermark: self.inlet.outlet.stand.passed, held_by: 0 }
     }
 
     fn survey(&self, survey: &mut Survey) {
-        survey.operator(self.name);
+        survey.unmeasured(self.name);
         if let Some(rejects) = &self.inlet.rejects {
             rejects.survey(survey);
         }
-        survey.operator(self.inlet.time_name);
-        self.inlet.outlet.down.survey(survey);
+        survey.operator(self.inlet.time_name, self.inlet.down.before());
+        self.inlet.down.survey(survey);
+    }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        let Inlet { rejects, outlet, down, .. } = &mut self.inlet;
+        if let Change::MoveTo(worker) = change {
+            self.post.move_to(*worker);
+            rejects.iter_mut().for_each(|rejects| rejects.change(&mut Change::MoveTo(*worker)));
+        }
+        outlet.change(down, change);
+    }
+
+    fn can_be_cut(&self) -> bool {
+        self.inlet.outlet.is_even()
     }
 }

@@ -352,7 +352,7 @@ fn a_merge_that_waits_for_a_silent_source_says_for_which() {
         let (counts, _) = merged.key_by(|_| ()).window(windows(10)).aggregate(count());
         let counts = counts.map(|count| count.value).collect();
         let stall_limit = Duration::from_millis(40);
-        let job = graph.start(JobOptions { workers, batch: 16, stall_limit }).unwrap();
+        let job = graph.start(JobOptions { workers, batch: 16, stall_limit, ..JobOptions::DEFAULT }).unwrap();
         let mut sent = 0;
         let mut talk = || {
             (0..10).for_each(|_| {
@@ -405,7 +405,7 @@ fn sources_that_get_on_are_blamed_for_nothing() {
     counts.discard();
     // A quarter of it is how long something must stand still: longer than a busy machine keeps a thread waiting.
     let stall_limit = Duration::from_secs(4);
-    let job = graph.start(JobOptions { workers: 1, batch: 16, stall_limit }).unwrap();
+    let job = graph.start(JobOptions { workers: 1, batch: 16, stall_limit, ..JobOptions::DEFAULT }).unwrap();
     let mut asked = 0;
     let stand = |why: &Blockage| matches!(why, Blockage::Watermark { .. } | Blockage::SourceWatermark { .. });
     while job.report().elapsed < Duration::from_millis(2_500) {
@@ -456,7 +456,7 @@ fn held_at(holder: Holder, hold: &Hold, stall_limit: Duration) -> JobHandle {
     let chain = numbers.inspect(move |_| wait_if(holder == Holder::Chain, &in_chain)).named("chain");
     let sink = Calls(move || wait_if(holder == Holder::Sink, &in_sink));
     chain.to(sink).named("sink");
-    graph.start(JobOptions { workers: 1, batch: 16, stall_limit }).unwrap()
+    graph.start(JobOptions { workers: 1, batch: 16, stall_limit, ..JobOptions::DEFAULT }).unwrap()
 }
 
 /// A sink that calls a function for each record: one that is not fused with what comes before it.

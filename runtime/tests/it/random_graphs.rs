@@ -41,12 +41,17 @@ fn check(seed: u64) {
                 1 => Joints::Cut,
                 _ => Joints::Mixed(Rng::with_seed(seed)),
             };
+            let tier = match (row as u64 + 2 * column as u64 + seed / 3) % 3 {
+                0 => Tier::Fused,
+                1 => Tier::Boxed,
+                _ => Tier::Restless { seed: seed * 9 + row as u64 * 3 + column as u64 + 1 },
+            };
             let what = || {
                 format!(
-                    "NACREOUS_FIRST_GRAPH={seed}, {joints:?}, {workers} workers, batch {batch}: {program:#?}"
+                    "NACREOUS_FIRST_GRAPH={seed}, {joints:?}, {tier:?}, {workers} workers, batch {batch}: {program:#?}"
                 )
             };
-            let options = JobOptions { workers, batch, ..JobOptions::DEFAULT };
+            let options = JobOptions { workers, batch, tier, ..JobOptions::DEFAULT };
             let (found, report) = build::run(&program, joints.clone(), options)
                 .unwrap_or_else(|error| panic!("{error}; {}", what()));
             assert_eq!(found.len(), expected.outputs.len(), "{}", what());
