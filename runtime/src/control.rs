@@ -2,6 +2,7 @@
 //! clears up after them.
 
 mod blockage;
+mod planning;
 mod stalls;
 
 use std::{
@@ -16,7 +17,7 @@ use nacreous_channels::{
     published::Flag,
 };
 
-use self::stalls::StallDetector;
+use self::{planning::Planning, stalls::StallDetector};
 use crate::{
     downstream::SLOTS,
     explain::Explanation,
@@ -26,7 +27,7 @@ use crate::{
     placement::Placement,
     plan::{Plan, PlannedWorker},
     provisions::Provide,
-    report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport},
+    report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, WorkerReport},
     survey::{EdgeId, Layout},
     switching::Switchboard,
     worker::{self, Deployment},
@@ -97,6 +98,8 @@ struct Seen {
     ended: Option<Duration>,
     cores: Vec<Option<usize>>,
     stalls: Vec<Stall>,
+    /// What was decided about the layout.
+    decisions: Vec<Decision>,
     /// The steps of each task and where its watermark stood, when it was last looked at.
     sampled: Vec<blockage::Sample>,
 }
@@ -134,15 +137,17 @@ impl Watch {
             workers: worker_reports(&layout, &seen, nanos(elapsed)),
             tasks: task_reports(&layout, nanos(elapsed)),
             edges: edge_reports(&layout),
+            decisions: seen.decisions.clone(),
             stalls: seen.stalls.clone(),
         }
     }
 
     pub(crate) fn explain(&self) -> Explanation {
         let layout = self.layout();
-        let cores = self.seen().cores.clone();
+        let seen = self.seen();
+        let cores = &seen.cores;
         let cores = (0..layout.workers.len()).map(|worker| cores.get(worker).copied().flatten());
-        Explanation::of(&layout, cores.collect())
+        Explanation::of(&layout, cores.collect(), seen.decisions.clone())
     }
 
     /// What keeps the job from going on at full speed at the moment.
@@ -263,6 +268,8 @@ struct Control {
     drain_until: Option<Instant>,
     /// How many there are, where they change while the job runs.
     tasks: usize,
+    /// What is done to make the job faster.
+    planning: Option<Planning>,
 }
 
 impl Control {
@@ -277,6 +284,7 @@ impl Control {
             stalls: StallDetector::new(stall_limit),
             drain_until: None,
             tasks: plan.workers.iter().map(|worker| worker.tasks.len()).sum(),
+            planning: None,
         }
     }
 
@@ -293,6 +301,7 @@ impl Control {
         self.watch.seen().cores =
             (0..workers.len()).map(|worker| placement.core(worker).map(|core| core.id)).collect();
         self.deploy(workers, &placement, mailbox);
+        self.planning = (self.watch.tier == Tier::Auto).then(|| Planning::new(&self.watch));
         self.watch.lifecycle.enter(JobStatus::Running);
         self.attend(control, inbox);
         self.tear_down();
@@ -355,6 +364,11 @@ impl Control {
     /// Does what is due by the clock.
     fn look_round(&mut self) {
         let now = Instant::now();
+        if let (Some(planning), Some(board)) = (&mut self.planning, &self.watch.switchboard)
+            && self.watch.status() == JobStatus::Running
+        {
+            planning.look(now, &self.watch, board);
+        }
         if self.drain_until.is_some_and(|until| until <= now) {
             self.drain_until = None;
             self.cancel();
@@ -387,6 +401,7 @@ impl Control {
     fn nap(&self) -> Duration {
         let look = self.stalls.next_look();
         let wake = self.drain_until.map_or(look, |until| until.min(look));
+        let wake = self.planning.as_ref().map_or(wake, |planning| planning.due().min(wake));
         wake.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
     }
 

@@ -4,6 +4,7 @@ use std::fmt::{self, Write};
 
 use crate::{
     operator_name::OperatorName,
+    report::Decision,
     survey::{EdgeId, EdgeSite, Layout, TaskSite},
 };
 
@@ -33,6 +34,8 @@ pub struct Explanation {
     pub edges: Vec<ExplainedEdge>,
     /// The core that each worker was given, if it was given one: not before the job runs.
     pub cores: Vec<Option<usize>>,
+    /// What was tried to make the job faster, and what came of it, with [`Tier::Auto`](crate::Tier::Auto).
+    pub decisions: Vec<Decision>,
 }
 
 /// What runs as one task: its operators are never in each other's way.
@@ -44,10 +47,15 @@ pub struct ExplainedTask {
     pub loops: Vec<Vec<OperatorName>>,
     /// The worker that it runs on.
     pub worker: usize,
+    /// It was cut off another task, and has been put together with that again.
+    pub is_back: bool,
     /// Which it is of the parallel tasks of these operators, from zero.
     pub instance: usize,
     /// Records that it has taken in so far.
     pub records_in: u64,
+    /// What its operators were found to take, in picoseconds a record, in the order of the loops: with
+    /// [`Tier::Auto`](crate::Tier::Auto), once they have been timed. What a source takes is part of what comes after it.
+    pub costs_ps: Vec<Option<u64>>,
 }
 
 /// An edge from one task to another.
@@ -65,7 +73,7 @@ pub struct ExplainedEdge {
 }
 
 impl Explanation {
-    pub(crate) fn of(layout: &Layout, cores: Vec<Option<usize>>) -> Self {
+    pub(crate) fn of(layout: &Layout, cores: Vec<Option<usize>>, decisions: Vec<Decision>) -> Self {
         let edge = |(number, site): (usize, &EdgeSite)| {
             let (from, operator) = layout.writing_task(EdgeId(number))?;
             let to = layout.reading_task(EdgeId(number))?;
@@ -77,17 +85,20 @@ impl Explanation {
             ExplainedTask {
                 loops: site.survey.loops().map(<[_]>::to_vec).collect(),
                 worker: site.instance.worker,
+                is_back: site.is_back,
                 instance: site.instance.number,
                 records_in: site.meter.counts().records_in + by_edges,
+                costs_ps: site.survey.costs.iter().map(|cost| cost.as_ref()?.per_record_ps()).collect(),
             }
         };
         let tasks = layout.tasks.iter().enumerate().map(task).collect();
-        Self { tasks, edges, cores }
+        Self { tasks, edges, cores, decisions }
     }
 
     /// The tasks of a worker, with their numbers.
     fn tasks_of(&self, worker: usize) -> impl Iterator<Item = (usize, &ExplainedTask)> {
-        self.tasks.iter().enumerate().filter(move |(_, task)| task.worker == worker)
+        let there = move |task: &ExplainedTask| task.worker == worker && !task.is_back;
+        self.tasks.iter().enumerate().filter(move |(_, task)| there(task))
     }
 
     /// A worker and its core.
@@ -133,6 +144,18 @@ impl Explanation {
 }
 
 impl ExplainedTask {
+    /// What its operators take, if that is known.
+    fn write_costs(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut before = "    takes ";
+        for (name, cost) in self.loops.iter().flatten().zip(&self.costs_ps) {
+            if let Some(ps) = cost {
+                write!(f, "{before}{}.{:02} ns for {}", ps / 1_000, ps % 1_000 / 10, name.short())?;
+                before = ", ";
+            }
+        }
+        if before == ", " { writeln!(f, " a record") } else { Ok(()) }
+    }
+
     /// Its operators, with something between loops.
     fn lines(&self, quoted: impl Fn(&str) -> String, between: &str) -> String {
         let chain = |operators: &Vec<OperatorName>| {
@@ -163,6 +186,7 @@ impl fmt::Display for Explanation {
             for (number, task) in self.tasks_of(worker) {
                 writeln!(f, "  task {number}: {}", task.lines(str::to_owned, " ⇒ "))?;
                 writeln!(f, "    {} records in", task.records_in)?;
+                task.write_costs(f)?;
                 for edge in self.edges.iter().filter(|edge| edge.from == number) {
                     let ExplainedEdge { to, operator, records, .. } = edge;
                     let (worker, from) = (self.tasks[*to].worker, operator.short());
@@ -170,6 +194,7 @@ impl fmt::Display for Explanation {
                 }
             }
         }
+        self.decisions.iter().try_for_each(|decision| writeln!(f, "{decision}"))?;
         f.write_str("→ in one loop; ⇒ in batches, within a task\n")
     }
 }

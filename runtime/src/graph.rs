@@ -359,7 +359,7 @@ pub struct JobPlan {
 impl JobPlan {
     /// How the job will be laid out.
     pub fn explain(&self) -> Explanation {
-        Explanation::of(&self.plan.layout, vec![None; self.plan.workers.len()])
+        Explanation::of(&self.plan.layout, vec![None; self.plan.workers.len()], Vec::new())
     }
 
     /// Starts the job and returns at once.

@@ -31,6 +31,13 @@ pub enum Tier {
     Fused,
     /// L3: each by itself. An operator deals with a batch of records before the next operator does.
     Boxed,
+    /// What is found to be faster on the job's own stream. It is found out in the first second: what each operator takes,
+    /// whether they are faster in one loop or each by itself, and where a task should be cut in two for a part of it to go on
+    /// on another worker, or moved. What does not make the job faster is taken back; what was decided is in its
+    /// [report](crate::JobReport::decisions). If the rate changes much later on, that is done again, a few times at the most.
+    ///
+    /// The number of parallel instances is not changed, and nothing that is there for several of them.
+    Auto,
     /// Another way before each step: tasks change their tier, are cut in two at random, put together again, and moved between
     /// workers. For tests: nothing depends on it but speed.
     #[doc(hidden)]
@@ -43,7 +50,7 @@ pub enum Tier {
 impl Tier {
     /// Whether tasks may be cut in two, and move between workers, while the job runs.
     pub(crate) fn moves_tasks(self) -> bool {
-        matches!(self, Self::Restless { .. })
+        matches!(self, Self::Auto | Self::Restless { .. })
     }
 }
 

@@ -61,6 +61,7 @@ mod meter;
 mod operator_name;
 mod placement;
 mod plan;
+mod planner;
 mod provisions;
 mod report;
 mod runtime;
@@ -82,7 +83,7 @@ pub use nacreous_operators::{
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
 pub use plan::{Erased, FromPort, Upstream};
-pub use report::{Blockage, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
+pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{BoxedStream, Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};

@@ -282,6 +282,12 @@ impl CostMeter {
         self.records.set(self.records.get() + records as u64);
     }
 
+    /// What one record took, in picoseconds, if any was timed.
+    pub(crate) fn per_record_ps(&self) -> Option<u64> {
+        let (records, ns) = self.get();
+        ns.saturating_mul(1_000).checked_div(records)
+    }
+
     /// How many records were timed, and how long they took in nanoseconds.
     pub(crate) fn get(&self) -> (u64, u64) {
         (self.records.get(), self.ns.get())

@@ -183,8 +183,11 @@ impl Assembly {
     }
 
     fn add(&mut self, instance: Instance, mut task: Box<dyn Task>) {
-        if self.tier == Tier::Boxed {
-            task.change(&mut Change::go_on(Manner::STEPWISE));
+        match self.tier {
+            Tier::Boxed => task.change(&mut Change::go_on(Manner::STEPWISE)),
+            // It begins by finding out what each operator takes.
+            Tier::Auto => task.change(&mut Change::go_on(Manner::TIMED)),
+            Tier::Fused | Tier::Restless { .. } => {}
         }
         let (meter, number) = (Arc::new(TaskMeter::new()), self.plan.layout.tasks.len());
         let mut survey = Survey::default();

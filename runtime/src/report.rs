@@ -37,6 +37,8 @@ pub struct JobReport {
     pub tasks: Vec<TaskReport>,
     /// Each edge between two tasks.
     pub edges: Vec<EdgeReport>,
+    /// What was decided while the job ran, with [`Tier::Auto`](crate::Tier::Auto).
+    pub decisions: Vec<Decision>,
     /// Operators that held their thread for longer than the job's limit, in the order they were noticed.
     pub stalls: Vec<Stall>,
 }
@@ -46,6 +48,33 @@ impl JobReport {
     #[expect(clippy::cast_precision_loss, reason = "a rate is rounded by nature")]
     pub fn records_per_s(&self) -> f64 {
         self.records_in as f64 / self.elapsed.as_secs_f64().max(f64::MIN_POSITIVE)
+    }
+}
+
+/// A change of a running job that was tried, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Decision {
+    /// When, from the start of the job on.
+    pub at: Duration,
+    /// What was changed.
+    pub change: String,
+    /// The rate of the job that was worked out from what its operators take, in percent of the rate before.
+    pub promised_percent: Option<u32>,
+    /// The rate that was found, in percent of the rate before.
+    pub found_percent: u32,
+    /// Whether it was left so. Else it was taken back.
+    pub kept: bool,
+}
+
+impl fmt::Display for Decision {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { at, change, promised_percent, found_percent, kept } = self;
+        write!(f, "after {:.2} s: {change}: {found_percent} % of the rate before", at.as_secs_f64())?;
+        if let Some(promised) = promised_percent {
+            write!(f, ", {promised} % promised")?;
+        }
+        f.write_str(if *kept { "; kept" } else { "; taken back" })
     }
 }
 

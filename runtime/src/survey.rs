@@ -69,14 +69,20 @@ impl Survey {
 
     /// Another loop begins with the next operator.
     pub(crate) fn next_loop(&mut self) {
-        self.loops.push(self.operators.len());
+        let position = self.operators.len();
+        if position > 0 && self.loops.last() != Some(&position) {
+            self.loops.push(position);
+        }
     }
 
     /// The operators of each loop.
     pub(crate) fn loops(&self) -> impl Iterator<Item = &[OperatorName]> {
         let ends = self.loops.iter().copied().chain([self.operators.len()]);
         let begins = [0].into_iter().chain(self.loops.iter().copied());
-        begins.zip(ends).map(|(begin, end)| &self.operators[begin..end])
+        begins
+            .zip(ends)
+            .map(|(begin, end)| &self.operators[begin..end])
+            .filter(|operators| !operators.is_empty())
     }
 
     /// The next operator, a sink.

@@ -18,7 +18,7 @@ use switches::Switches;
 
 use crate::{
     control::{Event, Mailbox, Watch, nanos},
-    downstream::Halt,
+    downstream::{Halt, Manner},
     job::Failure,
     meter::WorkerMeter,
     operator_name::take_culprit,
@@ -102,6 +102,8 @@ struct Resident {
     blocked: bool,
     /// It waits for what was cut off to come back.
     rejoining: bool,
+    /// How its operators were last told to work: once all of it is there, they can.
+    manner: Option<Manner>,
 }
 
 /// What a task is about.
@@ -125,7 +127,7 @@ impl Worker {
                 State::Leaving { sound: false }
             }
         };
-        Resident { planned, state, blocked: false, rejoining: false }
+        Resident { planned, state, blocked: false, rejoining: false, manner: None }
     }
 
     fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) {

@@ -13,11 +13,10 @@ use std::{
     time::Duration,
 };
 
-use nacreous::{Keyed, KeyedStream, Stream, Upstream, prelude::*};
+use nacreous::prelude::*;
 
-use flight::{COLUMNS, Delay, Flight, Key};
-use options::{Failed, Flights, Options, Tier};
-use output::Delays;
+use flight::{COLUMNS, Flight};
+use options::{Failed, Flights, Options};
 use progress::Counted;
 
 /// The dataflow: source → event time → key → window → aggregate → sink.
@@ -30,18 +29,10 @@ pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, 
         .event_time(|flight| flight.departed_at, options.disorder()?)
         .key_by(move |flight| flight.key(by));
     let (windows, results) = (options.windows()?, output::results(options)?);
-    let late = match options.tier {
-        Tier::L4 => {
-            let (delays, late) = delays(keyed, windows, options.delay);
-            delays.order_by(|result| result.key).to(results);
-            late
-        }
-        Tier::L3 => {
-            let (delays, late) = delays(keyed.boxed(), windows, options.delay);
-            delays.boxed().order_by(|result| result.key).boxed().to(results);
-            late
-        }
-    };
+    let delay = options.delay;
+    let (delays, late) =
+        keyed.window(windows).aggregate(stats(move |flight: &Flight| flight.delay_min(delay)));
+    delays.order_by(|result| result.key).to(results);
     if let Some(path) = &options.late {
         late.to(output::late(path)?);
     }
@@ -49,15 +40,6 @@ pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, 
         rejected.to(output::rejected(path)?);
     }
     Ok(graph)
-}
-
-/// What is known of the delays in each window, and the flights that came too late for theirs.
-fn delays<U: Upstream<Out = Keyed<Key, Flight>>>(
-    keyed: KeyedStream<Key, Flight, U>,
-    windows: Sliding,
-    delay: Delay,
-) -> (Stream<Delays, impl Upstream<Out = Delays> + use<U>>, Stream<Keyed<Key, Flight>>) {
-    keyed.window(windows).aggregate(stats(move |flight: &Flight| flight.delay_min(delay)))
 }
 
 /// Set when the user interrupts the program.

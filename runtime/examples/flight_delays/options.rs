@@ -17,8 +17,8 @@ use nacreous::{
 };
 
 use super::{
-    COLUMNS, Delay, Flight,
-    flight::By,
+    COLUMNS, Flight,
+    flight::{By, Delay},
     output::{self, STANDARD_OUTPUT, say},
     progress::{Counted, open},
 };
@@ -55,7 +55,7 @@ pub(crate) struct Options {
     /// How many records move together
     #[arg(long, value_name = "N", default_value_t = JobOptions::default().batch)]
     pub batch: usize,
-    /// Whether operators share a loop (l4), or each has one of its own and takes batches (l3)
+    /// Whether operators share a loop (l4), each works by itself on batches (l3), or whatever is found to be faster (auto)
     #[arg(long, value_enum, default_value_t = Tier::L4)]
     pub tier: Tier,
     /// Say on standard error how the job is laid out, before it runs and when it has
@@ -86,6 +86,7 @@ pub(crate) type Flights = CsvSource<Box<dyn io::Read + Send>, fn(&Row<'_>) -> Re
 pub(crate) enum Tier {
     L3,
     L4,
+    Auto,
 }
 
 /// How results are written.
@@ -124,7 +125,12 @@ impl FromStr for Span {
 impl Options {
     /// How the job is to be run.
     pub(crate) fn job(&self) -> JobOptions {
-        JobOptions { workers: self.workers, batch: self.batch, ..JobOptions::DEFAULT }
+        let tier = match self.tier {
+            Tier::L3 => nacreous::Tier::Boxed,
+            Tier::L4 => nacreous::Tier::Fused,
+            Tier::Auto => nacreous::Tier::Auto,
+        };
+        JobOptions { workers: self.workers, batch: self.batch, tier, ..JobOptions::DEFAULT }
     }
 
     /// The windows to aggregate over.

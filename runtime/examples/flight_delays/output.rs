@@ -16,7 +16,8 @@ use nacreous::{
 use serde::Serialize;
 
 use super::{
-    Flight, Key,
+    Flight,
+    flight::Key,
     options::{Failed, Format, Options},
 };
 

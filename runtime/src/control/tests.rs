@@ -14,6 +14,7 @@ fn report(records_in: u64) -> JobReport {
         workers: Vec::new(),
         tasks: Vec::new(),
         edges: Vec::new(),
+        decisions: Vec::new(),
         stalls: Vec::new(),
     }
 }

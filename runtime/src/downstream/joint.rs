@@ -180,6 +180,9 @@ impl<T: Send + 'static, D: Stepwise + 'static> Joint<T, D> {
 
     pub(super) fn survey(&self, survey: &mut Survey) {
         survey.joint();
+        if self.stepwise {
+            survey.next_loop();
+        }
         self.rest().survey(survey);
     }
 

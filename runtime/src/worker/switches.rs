@@ -54,9 +54,11 @@ impl<'a> Switches<'a> {
         let (number, act): (usize, &mut dyn FnMut(&mut Resident)) = match order {
             Order::Adopt(planned) => return tasks.push(self.worker.settle_in(planned)),
             Order::Move { task, to } => return self.give_away(task, to, board, tasks),
-            Order::GoOn { task, manner } => {
-                (task, &mut move |task| task.planned.task.change(&mut Change::go_on(manner)))
-            }
+            Order::GoOn { task, manner } => (task, &mut move |task| {
+                task.manner = Some(manner);
+                task.planned.task.change(&mut Change::go_on(manner));
+                self.surveyed(task);
+            }),
             Order::Cut { task, at, to } => (task, &mut move |task| self.cut(task, at, to, board)),
             Order::Recall { task } => (task, &mut recall),
         };
@@ -107,6 +109,12 @@ impl<'a> Switches<'a> {
         board.leave(to, Order::Adopt(tail));
     }
 
+    /// Makes known what a task is made of now.
+    fn surveyed(&self, resident: &Resident) {
+        let PlannedTask { task, number, .. } = &resident.planned;
+        self.worker.watch.layout().tasks[*number].survey = survey_of(&**task);
+    }
+
     fn give_away(&self, number: usize, to: usize, board: &Switchboard, tasks: &mut Vec<Resident>) {
         let running = |task: &Resident| task.planned.number == number && task.state == State::Running;
         let Some(index) = tasks.iter().position(running).filter(|_| to != self.worker.index) else { return };
@@ -133,6 +141,12 @@ impl<'a> Switches<'a> {
     #[cold]
     fn rejoined(&self, resident: &mut Resident) {
         resident.rejoining = false;
+        if let Some(manner) = resident.manner {
+            let order = Order::GoOn { task: resident.planned.number, manner };
+            if let Some(board) = self.board {
+                board.leave(self.worker.index, order);
+            }
+        }
         let number = resident.planned.number;
         let mut layout = self.worker.watch.layout();
         layout.tasks[number].survey = survey_of(&*resident.planned.task);

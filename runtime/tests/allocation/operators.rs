@@ -88,10 +88,10 @@ struct Found {
     control: u64,
 }
 
-fn run(row: &Row<Stops>, keys: Keys, workers: usize, stops: &Stops) -> Found {
+fn run(row: &Row<Stops>, keys: Keys, (workers, tier): (usize, Tier), stops: &Stops) -> Found {
     let [first, last] = stops.at;
     let graph = row.graph(keys, stops.clone());
-    let job = graph.start(JobOptions { workers, batch: 64, ..JobOptions::DEFAULT }).unwrap();
+    let job = graph.start(JobOptions { workers, batch: 64, tier, ..JobOptions::DEFAULT }).unwrap();
     let _let_go = LetGo(Arc::clone(&stops.over));
     let count = || (counting::on_data_threads(), counting::on_control_threads());
     let (data_before, control_before) = stops.look_at(first, count);
@@ -119,10 +119,12 @@ fn no_operator_allocates_on_a_data_thread_in_the_steady_state() {
     let _turn = turn();
     let mut wrong = Vec::new();
     for row in Row::all() {
-        for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, &steady(false));
+        for (workers, tier) in
+            WORKERS.into_iter().flat_map(|workers| [(workers, Tier::Fused), (workers, Tier::Boxed)])
+        {
+            let found = run(&row, Keys::Few, (workers, tier), &steady(false));
             if found.data.iter().any(|(_, count)| *count > 0) {
-                wrong.push(format!("{}, {workers} workers: {:?}", row.name, found.data));
+                wrong.push(format!("{}, {workers} workers, {tier:?}: {:?}", row.name, found.data));
             }
         }
     }
@@ -137,7 +139,7 @@ fn no_operator_allocates_on_a_data_thread_while_keys_come_that_nobody_expected()
     for row in Row::keyed() {
         for workers in WORKERS {
             let stops = Stops::at(GROWTH_BEGINS, GROWTH_BEGINS + KEYS - 1_000, false);
-            let found = run(&row, Keys::Growing(KEYS), workers, &stops);
+            let found = run(&row, Keys::Growing(KEYS), (workers, Tier::Fused), &stops);
             // A join in windows keeps no keys: it has nothing to grow.
             let grows = row.name != "window join";
             if found.data.iter().any(|(_, count)| *count > 0) || (grows && found.control == 0) {
@@ -154,7 +156,7 @@ fn an_operator_that_allocates_is_noticed() {
     let _turn = turn();
     for row in Row::all() {
         for workers in WORKERS {
-            let found = run(&row, Keys::Few, workers, &steady(true));
+            let found = run(&row, Keys::Few, (workers, Tier::Fused), &steady(true));
             let noticed: u64 = found.data.iter().map(|(_, count)| count).sum();
             assert!(noticed > 10, "{}, {workers} workers: {:?}", row.name, found.data);
         }

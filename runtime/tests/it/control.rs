@@ -104,7 +104,8 @@ fn seen_from_outside_a_life_only_moves_forward_and_ends_once() {
         });
         let (counts, _) = numbers.key_by(|n| n % 5).window(windows(100)).aggregate(count());
         counts.discard();
-        let options = JobOptions { workers: random.usize(1..=4), batch: 7, ..JobOptions::DEFAULT };
+        let tier = if seed % 2 == 0 { Tier::Restless { seed } } else { Tier::Auto };
+        let options = JobOptions { workers: random.usize(1..=4), batch: 7, tier, ..JobOptions::DEFAULT };
         let job = graph.start(options).unwrap();
         let seen = thread::scope(|scope| {
             let watching = scope.spawn(|| {

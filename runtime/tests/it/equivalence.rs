@@ -77,11 +77,14 @@ fn check(case: &Case, seed: u64) {
     let mut reports = Vec::new();
     for workers in WORKERS {
         for batch in BATCHES {
+            let tiers = [Tier::Fused, Tier::Boxed, Tier::Auto, Tier::Restless { seed }];
+            let turn = usize::try_from(seed).unwrap_or(0) + reports.len();
+            let tier = tiers[turn % tiers.len()];
             let (found, found_late, report) =
-                run(case, JobOptions { workers, batch, ..JobOptions::default() });
+                run(case, JobOptions { workers, batch, tier, ..JobOptions::default() });
             let Case { size, every, disorder, .. } = case;
             let what = format!(
-                "seed {seed}: size {size}, every {every}, disorder {disorder}; {workers} workers, batch {batch}"
+                "seed {seed}: size {size}, every {every}, disorder {disorder}; {workers} workers, batch {batch}, {tier:?}"
             );
             assert_eq!(found, results, "{what}");
             assert_eq!(found_late, late, "{what}");

@@ -22,6 +22,7 @@ mod lifecycle;
 mod naive;
 mod panics;
 mod parts;
+mod planning;
 mod random_graphs;
 mod sources;
 mod threads;

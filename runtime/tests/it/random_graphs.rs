@@ -41,9 +41,10 @@ fn check(seed: u64) {
                 1 => Joints::Cut,
                 _ => Joints::Mixed(Rng::with_seed(seed)),
             };
-            let tier = match (row as u64 + 2 * column as u64 + seed / 3) % 3 {
+            let tier = match (row as u64 + 2 * column as u64 + seed / 3) % 4 {
                 0 => Tier::Fused,
                 1 => Tier::Boxed,
+                2 => Tier::Auto,
                 _ => Tier::Restless { seed: seed * 9 + row as u64 * 3 + column as u64 + 1 },
             };
             let what = || {

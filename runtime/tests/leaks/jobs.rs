@@ -91,9 +91,11 @@ impl Story {
             End::FullSink,
         ];
         let moments = [0, random.i64(0..50), random.i64(0..3_000)];
+        let restless = Tier::Restless { seed: random.u64(..) };
         let options = JobOptions {
             workers: random.usize(1..=4),
             batch: *random.choice(&[1, 7, 64]).unwrap(),
+            tier: *random.choice(&[Tier::Fused, Tier::Auto, restless]).unwrap(),
             ..JobOptions::DEFAULT
         };
         Self {
