@@ -171,13 +171,14 @@ impl Planning {
             Phase::Trying(promise) => {
                 let found = pace.rate / self.rate;
                 let kept = found >= KEPT_FROM;
-                watch.seen().decisions.push(Decision {
+                let decision = Decision {
                     at: now.saturating_duration_since(watch.began),
                     change: describe(promise.step, &watch.layout()),
                     promised_percent: Some(percent(promise.gain)),
                     found_percent: percent(found),
                     kept,
-                });
+                };
+                watch.seen().decisions.push(decision);
                 if kept {
                     self.rate = pace.rate;
                     self.plan(watch);

@@ -108,8 +108,9 @@ impl Stepwise for Away {
         self.out.as_ref().is_some_and(Outgoing::has_room)
     }
 
+    /// Not by one that has gone: a part that comes back is waited for before this is asked.
     fn is_wanted(&self) -> bool {
-        self.out.as_ref().is_none_or(Outgoing::is_wanted)
+        self.out.as_ref().is_some_and(Outgoing::is_wanted)
     }
 
     /// Once all that there was has been handed on to a part that is to come back, nothing more goes until it has.

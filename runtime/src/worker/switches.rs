@@ -75,33 +75,40 @@ impl<'a> Switches<'a> {
     /// Makes a task of its own of what is behind a joint.
     fn cut(&self, resident: &mut Resident, at: usize, to: usize, board: &Switchboard) {
         let PlannedTask { task, meter, number } = &mut resident.planned;
-        let mut layout = self.worker.watch.layout();
-        let edge_meter = Arc::new(EdgeMeter::new());
         if !task.can_be_cut() {
             return;
         }
+        let edge_meter = Arc::new(EdgeMeter::new());
+        let edge = {
+            let mut layout = self.worker.watch.layout();
+            layout.edges.push(EdgeSite { meter: Arc::clone(&edge_meter) });
+            EdgeId(layout.edges.len() - 1)
+        };
         let knife = Knife {
             batch: self.worker.watch.batch,
             wakers: board.wakers(),
             from: self.worker.index,
             to,
-            edge: EdgeId(layout.edges.len()),
+            edge,
             meter: &edge_meter,
         };
+        // What has gathered is handed on first, by functions of the user's, which may want to look at the layout: it must not
+        // be locked.
         let mut change = Change::Cut { at, knife: &knife, stand: Stand::BEGIN, task: None };
         task.change(&mut change);
         let Change::Cut { task: Some(tail), .. } = change else { return };
+        let (tail_survey, head_survey) = (survey_of(&*tail), survey_of(&**task));
+        let mut layout = self.worker.watch.layout();
         let tail = PlannedTask { task: tail, meter: Arc::new(TaskMeter::new()), number: layout.tasks.len() };
         let instance = Instance { worker: to, ..layout.tasks[*number].instance };
-        layout.edges.push(EdgeSite { meter: edge_meter });
         layout.tasks.push(TaskSite {
             instance,
-            survey: survey_of(&*tail.task),
+            survey: tail_survey,
             meter: Arc::clone(&tail.meter),
             cut_from: Some(*number),
             is_back: false,
         });
-        layout.tasks[*number].survey = survey_of(&**task);
+        layout.tasks[*number].survey = head_survey;
         drop(layout);
         // The other one is going to say what became of its records.
         meter.publish(&task.counts(), task.standing());
