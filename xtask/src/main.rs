@@ -3,6 +3,7 @@
 mod bench;
 mod budgets;
 mod checkers;
+mod compile_time;
 mod orderings;
 mod test;
 mod tidy;
@@ -20,7 +21,8 @@ usage: cargo xtask COMMAND
   miri       the channels' tests under Miri
   hwloc      the runtime with the feature hwloc, whose library it installs if need be
   bench      installs what counts instructions and runs all benchmarks; with --check, counts the instructions of the
-             loops of data threads and compares them with HOTPATH.md";
+             loops of data threads and compares them with HOTPATH.md; with --compile-time, compiles twelve operators
+             in one loop and in boxes";
 
 /// Why a command failed, in words for the terminal.
 type Failure = String;
@@ -38,6 +40,7 @@ fn main() -> ExitCode {
         ["hwloc"] => checkers::hwloc(root).and_then(|check| checkers::alone("hwloc", check)),
         ["bench"] => bench::run(root),
         ["bench", "--check"] => bench::check(root),
+        ["bench", "--compile-time"] => compile_time::compare(root),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

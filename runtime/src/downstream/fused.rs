@@ -37,25 +37,25 @@ impl<I, O, T, D> Fused<I, O, T, D> {
 }
 
 /// Lets an operator emit into what follows.
-struct Feed<'a, T, D> {
-    down: &'a mut Joint<T, D>,
+struct Feed<'a, D> {
+    down: &'a mut D,
     /// The operator.
     name: &'a OperatorName,
 }
 
-impl<T: Send + 'static, D: Downstream<T> + 'static> Emit<T> for Feed<'_, T, D> {
+impl<T, D: Downstream<T>> Emit<T> for Feed<'_, D> {
     #[inline(always)]
     fn emit(&mut self, record: Record<T>) {
-        self.down.fused().record(record);
+        self.down.record(record);
     }
 
     #[inline(always)]
     fn emit_all(&mut self, records: impl Iterator<Item = Record<T>>) {
         let next = self.down.first().unwrap_or(*self.name);
-        self.down.fused().records(Blamed { records, name: self.name, next });
+        self.down.records(Blamed { records, name: self.name, next });
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.down.has_room()
     }
@@ -133,7 +133,7 @@ where
         let step = if down.is_stepwise() {
             operator.on_watermark(watermark, &mut down.gather(name, cost, &mut Lap::begin(false)))
         } else {
-            operator.on_watermark(watermark, &mut Feed { down, name })
+            operator.on_watermark(watermark, &mut Feed { down: down.fused(), name })
         };
         blame.lift();
         self.settle(step, |down| down.watermark(watermark))
@@ -145,7 +145,7 @@ where
         let step = if down.is_stepwise() {
             operator.on_break_off(&mut down.gather(name, cost, &mut Lap::begin(false)))
         } else {
-            operator.on_break_off(&mut Feed { down, name })
+            operator.on_break_off(&mut Feed { down: down.fused(), name })
         };
         blame.lift();
         self.settle(step, Joint::break_off)
@@ -237,14 +237,14 @@ where
     #[inline(always)]
     fn record(&mut self, record: Record<I>) {
         let blame = Blame::on(&self.place.name);
-        self.operator.on_record(record, &mut Feed { down: &mut self.down, name: &self.place.name });
+        self.operator.on_record(record, &mut Feed { down: self.down.fused(), name: &self.place.name });
         blame.lift();
     }
 
     #[inline(always)]
     fn records(&mut self, records: impl Iterator<Item = Record<I>>) {
         let blame = Blame::on(&self.place.name);
-        self.operator.on_records(records, &mut Feed { down: &mut self.down, name: &self.place.name });
+        self.operator.on_records(records, &mut Feed { down: self.down.fused(), name: &self.place.name });
         blame.lift();
     }
 }

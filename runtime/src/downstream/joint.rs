@@ -232,14 +232,6 @@ impl<T: Send + 'static, D: Downstream<T> + 'static> Joint<T, D> {
             _ => not_whole(),
         }
     }
-
-    #[inline(always)]
-    pub(super) fn first(&self) -> Option<OperatorName> {
-        match &self.next {
-            Next::Here(next) => next.first(),
-            _ => None,
-        }
-    }
 }
 
 #[cold]
