@@ -23,5 +23,6 @@ pub mod growth;
 pub mod join;
 pub mod keyed_sum;
 pub mod loops;
+pub mod plan;
 pub mod rings;
 pub mod two_threads;

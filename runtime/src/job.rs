@@ -11,6 +11,7 @@ use nacreous_operators::Fault;
 
 use crate::{
     control::{Event, Mailbox, Watch},
+    downstream::Manner,
     explain::Explanation,
     graph::GraphError,
     lifecycle::JobStatus,
@@ -38,6 +39,9 @@ pub enum Tier {
     ///
     /// The number of parallel instances is not changed, and nothing that is there for several of them.
     Auto,
+    /// Fused to begin with, and then as the job's handle says: [`JobHandle::run_as`], [`JobHandle::cut_before`],
+    /// [`JobHandle::rejoin`]. Tasks are laid out as for [`Auto`](Self::Auto).
+    ByHand,
     /// Another way before each step: tasks change their tier, are cut in two at random, put together again, and moved between
     /// workers. For tests: nothing depends on it but speed.
     #[doc(hidden)]
@@ -50,7 +54,7 @@ pub enum Tier {
 impl Tier {
     /// Whether tasks may be cut in two, and move between workers, while the job runs.
     pub(crate) fn moves_tasks(self) -> bool {
-        matches!(self, Self::Auto | Self::Restless { .. })
+        matches!(self, Self::Auto | Self::ByHand | Self::Restless { .. })
     }
 }
 
@@ -178,6 +182,33 @@ pub enum Failure {
         thread: String,
         /// What it said.
         message: String,
+    },
+}
+
+/// Why a job was not changed.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangeError {
+    /// Its tasks stay as they are.
+    #[error(
+        "the tasks of this job stay as they are; start it with `Tier::ByHand` or `Tier::Auto` to change them"
+    )]
+    Fixed,
+    /// No task can be cut there.
+    #[error(
+        "no running task has an operator named `{operator}` with another before it; name it with `named`"
+    )]
+    NoOperator {
+        /// The name that was given.
+        operator: String,
+    },
+    /// There is no such worker.
+    #[error("there is no worker {worker}: the job has {workers}, counted from 0")]
+    NoWorker {
+        /// The number that was given.
+        worker: usize,
+        /// How many there are.
+        workers: usize,
     },
 }
 
@@ -368,6 +399,37 @@ impl JobHandle {
     /// As for [`report`](Self::report).
     pub fn explain(&self) -> Explanation {
         self.job.watch.explain()
+    }
+
+    /// Has all operators work in this tier from their next step on: [`Tier::Fused`], or else each by itself. A task that is cut
+    /// in two is not fused.
+    ///
+    /// # Errors
+    /// If the job's tasks stay as they are.
+    pub fn run_as(&self, tier: Tier) -> Result<(), ChangeError> {
+        let fused = tier == Tier::Fused;
+        self.job.watch.order_all(if fused { Manner::FUSED } else { Manner::STEPWISE })
+    }
+
+    /// Cuts a task in two: the operator of this [name](crate::Stream::named), and all that follows it in its task, goes on
+    /// on another worker, with its state. The worker does so before its next step; no record is lost, repeated or
+    /// overtaken. Nothing happens if the task is just being put together, or about to end.
+    ///
+    /// # Errors
+    /// If the job's tasks stay as they are, or there is no such operator or worker.
+    ///
+    /// # Cost
+    /// The memory of an edge. Both parts then work operator by operator.
+    pub fn cut_before(&self, operator: &str, worker: usize) -> Result<(), ChangeError> {
+        self.job.watch.order_cut(operator, worker)
+    }
+
+    /// Puts together again what was cut in two. While a part comes back, nothing goes into its task.
+    ///
+    /// # Errors
+    /// If the job's tasks stay as they are.
+    pub fn rejoin(&self) -> Result<(), ChangeError> {
+        self.job.watch.order_rejoin()
     }
 
     /// What keeps the job from going on at full speed at the moment: the edges that are full, the inputs that hold back

@@ -74,7 +74,7 @@ mod worker;
 pub use bell::Bell;
 pub use explain::{ExplainedEdge, ExplainedTask, Explanation};
 pub use graph::{Graph, GraphError, JobPlan, RunError};
-pub use job::{BoxError, Failure, JobError, JobHandle, JobOptions, Tier};
+pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     Aggregate, Context, Count, Either, Fault, Interval, IntervalError, Keyed, Offset, Process, Record,

@@ -187,7 +187,7 @@ impl Assembly {
             Tier::Boxed => task.change(&mut Change::go_on(Manner::STEPWISE)),
             // It begins by finding out what each operator takes.
             Tier::Auto => task.change(&mut Change::go_on(Manner::TIMED)),
-            Tier::Fused | Tier::Restless { .. } => {}
+            Tier::Fused | Tier::ByHand | Tier::Restless { .. } => {}
         }
         let (meter, number) = (Arc::new(TaskMeter::new()), self.plan.layout.tasks.len());
         let mut survey = Survey::default();

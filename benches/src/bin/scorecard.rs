@@ -9,7 +9,7 @@ use clap::Parser;
 use nacreous_benches::{
     chain,
     comparison::{Comparison, Score},
-    flight_delays, growth, join, keyed_sum,
+    flight_delays, growth, join, keyed_sum, plan,
     rings::{broadcast, fan_in, mpsc, round_trip, spsc},
 };
 
@@ -31,7 +31,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 25] = [
+const ROWS: [(&str, fn() -> Comparison); 27] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -46,6 +46,8 @@ const ROWS: [(&str, fn() -> Comparison); 25] = [
     ("chain/boxed-4/timely", chain::boxed_timely),
     ("chain/boxed-8/timely", chain::eight_boxes_timely),
     ("chain/boxed-1-by-1/boxed-512", chain::one_by_one),
+    ("plan/auto/best", plan::against_best),
+    ("plan/auto/worst", plan::against_worst),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
     ("spsc/single-large/rtrb", spsc::single_large_rtrb),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::Watch;
 use crate::{
     downstream::Manner,
+    job::ChangeError,
     planner::{self, Load, Promise, Step},
     report::Decision,
     survey::{Layout, TaskSite},
@@ -63,6 +64,44 @@ enum Phase {
     TakingBack,
     /// All is as good as is known.
     Settled,
+}
+
+impl Watch {
+    fn board(&self) -> Result<&Switchboard, ChangeError> {
+        self.switchboard.as_ref().ok_or(ChangeError::Fixed)
+    }
+
+    /// Has all tasks work in this manner.
+    pub(crate) fn order_all(&self, manner: Manner) -> Result<(), ChangeError> {
+        order_all(&self.layout(), self.board()?, manner);
+        Ok(())
+    }
+
+    /// Has a task cut before the operator with this label.
+    pub(crate) fn order_cut(&self, operator: &str, to: usize) -> Result<(), ChangeError> {
+        let (board, layout) = (self.board()?, self.layout());
+        let workers = layout.workers.len();
+        if to >= workers {
+            return Err(ChangeError::NoWorker { worker: to, workers });
+        }
+        let joint = |(task, site): (usize, &TaskSite)| {
+            let survey = &site.survey;
+            let position = survey.operators.iter().position(|name| name.label() == Some(operator))?;
+            let at = survey.joints.iter().position(|joint| *joint == position)?;
+            Some((task, at, site.instance.worker))
+        };
+        let Some((task, at, worker)) = running(&layout).find_map(joint) else {
+            return Err(ChangeError::NoOperator { operator: operator.to_owned() });
+        };
+        board.leave(worker, Order::Cut { task, at, to });
+        Ok(())
+    }
+
+    /// Has all tasks put together.
+    pub(crate) fn order_rejoin(&self) -> Result<(), ChangeError> {
+        recall_all(&self.layout(), self.board()?);
+        Ok(())
+    }
 }
 
 /// What a job had done at some moment.

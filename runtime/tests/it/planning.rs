@@ -2,7 +2,7 @@
 
 use std::{hint::black_box, time::Duration};
 
-use nacreous::prelude::*;
+use nacreous::{ChangeError, prelude::*};
 
 /// Takes some hundred nanoseconds.
 fn heavy(n: i64) -> i64 {
@@ -61,4 +61,54 @@ fn a_job_that_is_held_up_by_nothing_is_left_alone() {
     let tried = report.decisions.iter().filter(|decision| decision.promised_percent.is_some());
     assert_eq!(tried.count(), 0, "{report:#?}");
     assert_eq!(report.records_in, report.records_on_time);
+}
+
+#[test]
+fn a_job_changed_by_hand_loses_nothing_and_refuses_what_cannot_be() {
+    let graph = Graph::new();
+    let numbers = graph.iter(0_i64..).event_time(timed, BoundedDisorder::NONE);
+    let sums = numbers.map(|n| n + 1).named("more").key_by(|n| n % 7).scan(0, |sum, n| {
+        *sum += n;
+        (n, *sum)
+    });
+    let seen = std::sync::Arc::new(std::sync::Mutex::new((0_i64, [0_i64; 7], true)));
+    let kept = std::sync::Arc::clone(&seen);
+    let _ = sums.named("sum").map(|sum| sum.value).named("value").for_each(move |record| {
+        let mut seen = kept.lock().unwrap();
+        let (n, sum) = record.value;
+        let (last, sums, right) = &mut *seen;
+        let expected = &mut sums[usize::try_from(n % 7).unwrap()];
+        *expected += n;
+        *right &= n == *last + 1 && sum == *expected;
+        *last = n;
+    });
+    let job =
+        graph.start(JobOptions { workers: 2, batch: 16, tier: Tier::ByHand, ..JobOptions::DEFAULT }).unwrap();
+    let tasks = || job.explain().tasks.iter().filter(|task| !task.is_back).count();
+    let until = |count| (0..1_000).any(|_| tasks() == count || job.wait_timeout(Duration::from_millis(5)));
+    for round in 0..20 {
+        let before = job.records_in();
+        let name = ["more", "sum", "value"][round % 3];
+        job.cut_before(name, 1).unwrap();
+        assert!(until(2), "cut before {name}: {}", job.explain());
+        job.run_as(Tier::Fused).unwrap();
+        job.rejoin().unwrap();
+        assert!(until(1), "put together: {}", job.explain());
+        job.run_as(if round % 2 == 0 { Tier::Boxed } else { Tier::Fused }).unwrap();
+        while job.records_in() < before + 1_000 {
+            std::thread::yield_now();
+        }
+    }
+    assert_eq!(job.cut_before("nobody", 1), Err(ChangeError::NoOperator { operator: "nobody".to_owned() }));
+    assert_eq!(job.cut_before("sum", 2), Err(ChangeError::NoWorker { worker: 2, workers: 2 }));
+    job.stop(Duration::from_secs(60));
+    let report = job.wait().unwrap();
+    let (last, _, right) = *seen.lock().unwrap();
+    assert_eq!((last, right), (report.records_in.cast_signed(), true));
+
+    let graph = Graph::new();
+    graph.iter(0_i64..).event_time(timed, BoundedDisorder::NONE).map(|n| n).named("more").discard();
+    let job = graph.start(JobOptions::DEFAULT).unwrap();
+    assert_eq!(job.cut_before("more", 0), Err(ChangeError::Fixed));
+    assert_eq!((job.rejoin(), job.run_as(Tier::Boxed)), (Err(ChangeError::Fixed), Err(ChangeError::Fixed)));
 }
