@@ -90,6 +90,18 @@ pub enum GraphError {
         /// The number asked for.
         asked: usize,
     },
+    /// A stream was to go on on a worker that the job does not have.
+    #[error(
+        "operator {operator} asks for worker {asked}, and the job has {workers}, counted from 0: raise `workers`"
+    )]
+    NoWorker {
+        /// Where it was asked for.
+        operator: OperatorName,
+        /// The number asked for.
+        asked: usize,
+        /// How many there are.
+        workers: usize,
+    },
     /// The size of a batch is out of range.
     #[error("a batch holds 1 to {} records, not {asked}", JobOptions::BATCH_MAX)]
     Batch {
@@ -302,6 +314,7 @@ impl Graph {
         options.check()?;
         let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
         parts.check()?;
+        parts.check_workers(options.workers)?;
         let Parts { operators, ports, mut pipelines, needs, in_parts, .. } = parts;
         // Sources first, then ports in the order of their making: whatever leads into a port is before it.
         pipelines.sort_by_key(|pipeline| pipeline.root);
@@ -436,6 +449,17 @@ impl Parts {
             }
         }
         Ok(())
+    }
+
+    /// Refuses what is to run on a worker that there is not.
+    fn check_workers(&self, workers: usize) -> Result<(), GraphError> {
+        let beyond = self.ports.iter().find_map(|port| match port.instances {
+            Instances::At(asked) if asked >= workers => Some((port.owner, asked)),
+            _ => None,
+        });
+        beyond.map_or(Ok(()), |(owner, asked)| {
+            Err(GraphError::NoWorker { operator: self.operators[owner.0], asked, workers })
+        })
     }
 
     /// Takes note of an operator that was given a stream of this graph and one of another.

@@ -37,7 +37,8 @@ pub enum Tier {
     /// on another worker, or moved. What does not make the job faster is taken back; what was decided is in its
     /// [report](crate::JobReport::decisions). If the rate changes much later on, that is done again, a few times at the most.
     ///
-    /// The number of parallel instances is not changed, and nothing that is there for several of them.
+    /// The number of parallel instances is not changed, and nothing that is there for several of them. Up to two workers there
+    /// is but one of each, and all that is not behind a merge, a join or a side output begins on the first worker.
     Auto,
     /// Fused to begin with, and then as the job's handle says: [`JobHandle::run_as`], [`JobHandle::cut_before`],
     /// [`JobHandle::rejoin`]. Tasks are laid out as for [`Auto`](Self::Auto).

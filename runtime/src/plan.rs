@@ -166,7 +166,8 @@ impl Assembly {
     /// move, two places may come to be the same.)
     fn is_straight(&self, from: Instances) -> bool {
         let (keyed, from) = (self.instances_of(Instances::Keyed), self.instances_of(from));
-        keyed.len() == 1 && if self.tier.moves_tasks() { from.len() == 1 } else { from == keyed }
+        let ([keyed], [from]) = (&keyed[..], &from[..]) else { return false };
+        from.worker == keyed.worker || (self.tier.moves_tasks() && !from.is_fixed)
     }
 
     fn name_of(&self, operator: OperatorId) -> OperatorName {

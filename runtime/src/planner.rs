@@ -18,6 +18,8 @@ pub(crate) struct Load {
     pub(crate) ratio: f64,
     /// Whether it may be cut: a part of it may be elsewhere already.
     pub(crate) is_whole: bool,
+    /// It stays where it is, and whole.
+    pub(crate) is_fixed: bool,
 }
 
 impl Load {
@@ -58,7 +60,7 @@ pub(crate) fn promises(loads: &[Load], workers: usize, hop_ns: f64) -> Vec<Promi
     let now = longest(&busy);
     let gain = |busy: &[f64]| if now > 0.0 { now / longest(busy) } else { 1.0 };
     let mut found = Vec::new();
-    for load in loads {
+    for load in loads.iter().filter(|load| !load.is_fixed) {
         let (task, from) = (load.task, load.worker);
         for to in (0..workers).filter(|to| *to != from) {
             let mut moved = busy.clone();
@@ -90,7 +92,7 @@ mod tests {
 
     fn load(task: usize, worker: usize, stretches: &[f64], ratio: f64) -> Load {
         let passed = vec![1_000.0; stretches.len() - 1];
-        Load { task, worker, stretches: stretches.to_vec(), passed, ratio, is_whole: true }
+        Load { task, worker, stretches: stretches.to_vec(), passed, ratio, is_whole: true, is_fixed: false }
     }
 
     #[test]
@@ -117,6 +119,8 @@ mod tests {
         assert!((promised[0].gain - 1.9).abs() < 1e-9);
         let lacking = Load { is_whole: false, ..load(0, 0, &[500.0, 500.0], 1.0) };
         assert_eq!(promises(&[lacking], 2, 0.0), [], "it has been cut already");
+        let fixed = Load { is_fixed: true, ..load(0, 0, &[500.0, 500.0], 1.0) };
+        assert_eq!(promises(&[fixed], 2, 0.0), [], "it is to stay");
         assert_eq!(promises(&[load(0, 0, &[0.0, 0.0], 1.0)], 2, 0.0), [], "nothing is known of it");
     }
 }

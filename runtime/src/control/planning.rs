@@ -7,6 +7,7 @@ use super::Watch;
 use crate::{
     downstream::Manner,
     job::ChangeError,
+    plan::Instance,
     planner::{self, Load, Promise, Step},
     report::Decision,
     survey::{Layout, TaskSite},
@@ -328,7 +329,8 @@ fn load_of(task: usize, site: &TaskSite, ratio: f64) -> Load {
     let passed = survey.joints.iter().map(passed).collect();
     let is_whole = survey.is_whole();
     let ratio = if is_whole && site.cut_from.is_none() { ratio } else { 1.0 };
-    Load { task, worker: site.instance.worker, stretches, passed, ratio, is_whole }
+    let Instance { worker, is_fixed, .. } = site.instance;
+    Load { task, worker, stretches, passed, ratio, is_whole, is_fixed }
 }
 
 fn describe(step: Step, layout: &Layout) -> String {

@@ -23,7 +23,7 @@ use crate::{
 /// own in memory, so that it can be moved to another task.
 pub(crate) struct Joint<T, D> {
     next: Next<D>,
-    /// Empty between two steps of the task.
+    /// Empty between two steps of the task, but for what a source has brought to the head of its loop.
     gathered: Batch<T>,
     stepwise: bool,
 }

@@ -11,6 +11,8 @@ pub(crate) enum Instances {
     Keyed,
     /// One, where streams come together before a sink.
     Gathered,
+    /// One, on the worker of this number.
+    At(usize),
 }
 
 impl Instances {
@@ -29,7 +31,7 @@ impl Instances {
 
     /// Whether there is but one, however many workers there are.
     pub(crate) fn is_one(self) -> bool {
-        self == Self::WHOLE || self == Self::Gathered
+        matches!(self, Self::Gathered | Self::At(_)) || self == Self::WHOLE
     }
 }
 
@@ -40,6 +42,8 @@ pub struct Instance {
     pub(crate) number: usize,
     /// The worker that it runs on. It need not be the only one there.
     pub(crate) worker: usize,
+    /// The user wants it there.
+    pub(crate) is_fixed: bool,
 }
 
 /// How a graph's instances are laid out over its job's workers.
@@ -61,13 +65,14 @@ impl Division {
 
     /// The instances, by number.
     pub(crate) fn of(&self, instances: Instances) -> Vec<Instance> {
-        let number = |(number, worker)| Instance { number, worker };
+        let number = |(number, worker)| Instance { number, worker, is_fixed: false };
         match instances {
             Instances::Parts(parts) => {
                 (0..parts.get()).map(|part| number((part, part % self.workers))).collect()
             }
             Instances::Keyed => self.keyed.clone().enumerate().map(number).collect(),
             Instances::Gathered => vec![number((0, self.workers - 1))],
+            Instances::At(worker) => vec![Instance { number: 0, worker, is_fixed: true }],
         }
     }
 }
@@ -111,5 +116,7 @@ mod tests {
         assert_eq!(Instances::Keyed.meet(Instances::Keyed), Instances::Keyed);
         assert_eq!(Instances::Keyed.meet(parts(3)), Instances::Gathered);
         assert_eq!(Instances::WHOLE.meet(Instances::WHOLE), Instances::WHOLE);
+        assert_eq!(Instances::At(1).meet(Instances::At(1)), Instances::At(1));
+        assert_eq!(Instances::At(1).meet(Instances::At(0)), Instances::Gathered);
     }
 }

@@ -8,7 +8,7 @@ use super::Stream;
 use crate::{
     graph::Role,
     operator_name::OperatorName,
-    plan::{CopiesMake, ForwardMake, PortId, Upstream},
+    plan::{CopiesMake, ForwardMake, Instances, PortId, Upstream},
 };
 
 impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
@@ -111,8 +111,38 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// Records move to it in batches, by an edge; nothing is fused across it.
     #[track_caller]
     pub fn isolate(self) -> Stream<T> {
-        let operator = self.carried.add_operator(OperatorName::here("isolate"));
-        let (instances, accountable) = (self.carried.instances, self.carried.accountable);
+        let (name, instances) = (OperatorName::here("isolate"), self.carried.instances);
+        self.isolate_in(instances, name)
+    }
+
+    /// Cuts here as [`isolate`](Self::isolate) does: what follows, up to where it is grouped or comes together with others,
+    /// runs on one worker, the one of this number, counted from 0. (Its core is in the job's
+    /// [report](crate::JobReport::workers).) A graph that asks for a worker that its job does not have is refused when it is
+    /// started.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.iter(0..9_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+    /// numbers.map(|n| n * n).isolate_on(1).named("apart").map(|n| n + 1).isolate_on(0).discard();
+    /// let plan = graph.plan(JobOptions { workers: 2, ..JobOptions::DEFAULT })?;
+    /// let workers: Vec<_> = plan.explain().tasks.iter().map(|task| task.worker).collect();
+    /// assert_eq!(workers, [0, 1, 0]);
+    /// plan.start()?.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// That of `isolate`. Parallel instances come together there.
+    #[track_caller]
+    pub fn isolate_on(self, worker: usize) -> Stream<T> {
+        self.isolate_in(Instances::At(worker), OperatorName::here("isolate_on"))
+    }
+
+    fn isolate_in(self, instances: Instances, name: OperatorName) -> Stream<T> {
+        let operator = self.carried.add_operator(name);
+        let accountable = self.carried.accountable;
         let graph = self.carried.graph.clone();
         let port = self.carried.add_port(operator, instances, Role::Main);
         self.carried.end(ForwardMake { port, accountable: false });

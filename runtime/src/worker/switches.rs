@@ -100,7 +100,7 @@ impl<'a> Switches<'a> {
         let (tail_survey, head_survey) = (survey_of(&*tail), survey_of(&**task));
         let mut layout = self.worker.watch.layout();
         let tail = PlannedTask { task: tail, meter: Arc::new(TaskMeter::new()), number: layout.tasks.len() };
-        let instance = Instance { worker: to, ..layout.tasks[*number].instance };
+        let instance = Instance { worker: to, is_fixed: false, ..layout.tasks[*number].instance };
         layout.tasks.push(TaskSite {
             instance,
             survey: tail_survey,

@@ -281,3 +281,38 @@ fn a_function_may_return_a_boxed_stream_of_anything() {
     graph.run(JobOptions::DEFAULT).expect("the job runs");
     assert!(odd.take().into_iter().map(|record| record.value).eq([3, 5, 7, 9, 11]));
 }
+
+#[test]
+fn a_stream_goes_on_where_it_is_told_to_from_any_number_of_instances() {
+    for workers in 2..5 {
+        for batch in BATCHES {
+            let graph = Graph::new();
+            let parts = graph.iters([0..500_i64, 500..700, 700..1_500]);
+            let numbers = parts.event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+            let apart = numbers.map(|n| n * 2).isolate_on(1).named("apart").map(|n| n + 1);
+            let keyed = apart.key_by(|n| n % 3).reduce(|sum, n| *sum += n).isolate_on(0).named("back");
+            let sums = keyed.collect();
+            let job = graph.start(JobOptions { workers, batch, ..JobOptions::DEFAULT }).unwrap();
+            let tasks = job.explain().tasks;
+            let report = job.wait().unwrap();
+            let on = |name: &str| {
+                let found =
+                    tasks.iter().find(|task| task.loops.iter().flatten().any(|known| known.kind() == name));
+                found.map(|task| task.worker)
+            };
+            assert_eq!((on("key_by"), on("collect")), (Some(1), Some(0)), "{tasks:#?}");
+            let mut last = std::collections::HashMap::new();
+            let sums = sums.take();
+            sums.iter().for_each(|sum| _ = last.insert(sum.value.key, sum.value.value));
+            let expected = |key| (0..1_500).map(|n| n * 2 + 1).filter(|n| n % 3 == key).sum::<i64>();
+            assert_eq!(report.records_in, 1_500);
+            assert!((0..3).all(|key| last[&key] == expected(key)), "{last:?}");
+        }
+    }
+    let graph = Graph::new();
+    let numbers = graph.iter(0..9_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+    numbers.isolate_on(2).named("nowhere").discard();
+    let error = graph.start(JobOptions { workers: 2, ..JobOptions::DEFAULT }).expect_err("there are two");
+    let text = error.to_string();
+    assert!(text.contains("\"nowhere\"") && text.contains("worker 2, and the job has 2"), "{text}");
+}
