@@ -26,6 +26,7 @@ use crate::{
     meter::Counts,
     placement::Placement,
     plan::{Plan, PlannedWorker},
+    planner,
     provisions::Provide,
     report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, WorkerReport},
     survey::{EdgeId, Layout},
@@ -300,6 +301,10 @@ impl Control {
         placement.settle_control();
         self.watch.seen().cores =
             (0..workers.len()).map(|worker| placement.core(worker).map(|core| core.id)).collect();
+        if self.watch.tier == Tier::Auto && workers.len() > 1 {
+            // Before there are threads that would be in the way.
+            planner::hop_ns();
+        }
         self.deploy(workers, &placement, mailbox);
         self.planning = (self.watch.tier == Tier::Auto).then(|| Planning::new(&self.watch));
         self.watch.lifecycle.enter(JobStatus::Running);
