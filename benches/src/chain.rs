@@ -129,12 +129,13 @@ pub fn one_by_one() -> Comparison {
 }
 
 /// The loops of chains, to be counted: each goes over so many blocks, and says how many numbers those are.
-pub(crate) const LOOPS: [(&str, fn(u64) -> u64); 6] = [
+pub(crate) const LOOPS: [(&str, fn(u64) -> u64); 7] = [
     ("chain/hand-4", |passes| count(passes, hand)),
     ("chain/fused-1", |passes| count(passes, one_fused)),
     ("chain/fused-4", |passes| count(passes, four_fused)),
     ("chain/boxed-4", |passes| count(passes, |numbers| four_boxed(numbers, BATCH))),
     ("chain/boxed-8", |passes| count(passes, eight_boxed)),
+    ("chain/stepwise-8", |passes| count(passes, |numbers| four(numbers, Tier::Boxed))),
     ("chain/edge", |passes| count(passes, by_an_edge)),
 ];
 
@@ -148,7 +149,7 @@ fn count(passes: u64, run: fn(Numbers) -> u64) -> u64 {
 fn by_an_edge(numbers: Numbers) -> u64 {
     let graph = Graph::new();
     let chain = pair::<0, _>(source(&graph, numbers).isolate());
-    sum_of(graph, chain, BATCH)
+    sum_of(graph, chain, JobOptions::DEFAULT)
 }
 
 /// What one would write for four pairs.
@@ -178,28 +179,32 @@ fn hand(numbers: Numbers) -> u64 {
 fn one_fused(numbers: Numbers) -> u64 {
     let graph = Graph::new();
     let chain = pair::<0, _>(source(&graph, numbers));
-    sum_of(graph, chain, BATCH)
+    sum_of(graph, chain, JobOptions::DEFAULT)
 }
 
 fn four_fused(numbers: Numbers) -> u64 {
+    four(numbers, Tier::Fused)
+}
+
+fn four(numbers: Numbers, tier: Tier) -> u64 {
     let graph = Graph::new();
     let chain = pair::<1, _>(pair::<0, _>(source(&graph, numbers)));
     let chain = pair::<3, _>(pair::<2, _>(chain));
-    sum_of(graph, chain, BATCH)
+    sum_of(graph, chain, JobOptions { tier, ..JobOptions::DEFAULT })
 }
 
 fn four_boxed(numbers: Numbers, batch: usize) -> u64 {
     let graph = Graph::new();
     let chain = pair::<1, _>(pair::<0, _>(source(&graph, numbers).boxed()).boxed());
     let chain = pair::<3, _>(pair::<2, _>(chain.boxed()).boxed());
-    sum_of(graph, chain.boxed(), batch)
+    sum_of(graph, chain.boxed(), JobOptions { batch, ..JobOptions::DEFAULT })
 }
 
 fn eight_boxed(numbers: Numbers) -> u64 {
     let graph = Graph::new();
     let chain = boxed_pair::<1, _>(boxed_pair::<0, _>(source(&graph, numbers).boxed()));
     let chain = boxed_pair::<3, _>(boxed_pair::<2, _>(chain));
-    sum_of(graph, chain, BATCH)
+    sum_of(graph, chain, JobOptions::DEFAULT)
 }
 
 fn source(graph: &Graph, numbers: Numbers) -> Stream<u64, impl Upstream<Out = u64> + use<>> {
@@ -219,11 +224,11 @@ fn boxed_pair<const PAIR: usize, U: Upstream<Out = u64>>(numbers: Stream<u64, U>
 }
 
 /// Runs a graph and adds up what comes out.
-fn sum_of(graph: Graph, numbers: Stream<u64, impl Upstream<Out = u64>>, batch: usize) -> u64 {
+fn sum_of(graph: Graph, numbers: Stream<u64, impl Upstream<Out = u64>>, options: JobOptions) -> u64 {
     let sum = Arc::default();
     let mut summed = Summed { sum: 0, out: Arc::clone(&sum) };
     let _ = numbers.for_each(move |number| summed.add(number.value));
-    graph.run(JobOptions { batch, ..JobOptions::DEFAULT }).expect("the job runs");
+    graph.run(options).expect("the job runs");
     *sum.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
