@@ -93,3 +93,35 @@ impl Post {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::{sync::mpsc, thread, time::Duration};
+
+    use nacreous_channels::idle::{Idle, Parker, Strategy};
+
+    use super::*;
+
+    #[test]
+    fn a_bell_rings_where_its_part_has_moved_to() {
+        let parkers = [Parker::new(), Parker::new()];
+        let post = Post::new(&parkers.iter().map(Parker::waker).collect(), 0);
+        let bell = Bell::at(&post);
+        let [_, parker] = parkers;
+        post.move_to(1);
+        let (woken, wakes) = mpsc::channel();
+        let (asleep, falls_asleep) = mpsc::channel();
+        thread::spawn(move || {
+            let mut idle = Idle::new(parker);
+            // Nothing but a call ends such a park within the test.
+            let strategy = Strategy { spins: 0, yields: 0, park: Some(Duration::from_secs(3_600)) };
+            idle.wait(strategy);
+            asleep.send(()).unwrap();
+            idle.wait(strategy);
+            woken.send(()).unwrap();
+        });
+        falls_asleep.recv().unwrap();
+        bell.ring();
+        wakes.recv_timeout(Duration::from_secs(20)).expect("the worker that has the part was called");
+    }
+}

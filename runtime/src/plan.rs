@@ -84,8 +84,6 @@ pub(crate) const EDGE_BYTES_MAX: u64 = 4 << 30;
 #[doc(hidden)]
 pub struct Assembly {
     plan: Plan,
-    batch: usize,
-    tier: Tier,
     division: Division,
     /// Memory that the edges so far would need, were they all full.
     edge_bytes: u64,
@@ -126,18 +124,7 @@ impl Assembly {
             plan.workers.push(PlannedWorker { tasks: Vec::new(), parker: Parker::new(), meter });
         }
         plan.wakers = plan.workers.iter().map(|worker| worker.parker.waker()).collect();
-        Self {
-            plan,
-            batch: options.batch,
-            tier: options.tier,
-            division,
-            edge_bytes: 0,
-            needs,
-            operators,
-            ports,
-            next_port,
-            inputs: HashMap::new(),
-        }
+        Self { plan, division, edge_bytes: 0, needs, operators, ports, next_port, inputs: HashMap::new() }
     }
 
     /// The plan, or the memory that its edges would need if that is too much.
@@ -167,7 +154,7 @@ impl Assembly {
     fn is_straight(&self, from: Instances) -> bool {
         let (keyed, from) = (self.instances_of(Instances::Keyed), self.instances_of(from));
         let ([keyed], [from]) = (&keyed[..], &from[..]) else { return false };
-        from.worker == keyed.worker || (self.tier.moves_tasks() && !from.is_fixed)
+        from.worker == keyed.worker || (self.plan.tier.moves_tasks() && !from.is_fixed)
     }
 
     fn name_of(&self, operator: OperatorId) -> OperatorName {
@@ -175,16 +162,16 @@ impl Assembly {
     }
 
     fn batch(&self) -> usize {
-        self.batch
+        self.plan.batch
     }
 
     /// How many records gather between two operators that run each by itself. (Where they never do, room for one is as good.)
     fn gathered(&self) -> usize {
-        if self.tier == Tier::Fused { 1 } else { self.batch }
+        if self.plan.tier == Tier::Fused { 1 } else { self.plan.batch }
     }
 
     fn add(&mut self, instance: Instance, mut task: Box<dyn Task>) {
-        match self.tier {
+        match self.plan.tier {
             Tier::Boxed => task.change(&mut Change::go_on(Manner::STEPWISE)),
             // It begins by finding out what each operator takes.
             Tier::Auto => task.change(&mut Change::go_on(Manner::TIMED)),
@@ -216,9 +203,9 @@ impl Assembly {
         to: Instance,
     ) -> (EdgeOut<T>, UnplacedEdge<Batch<T>>) {
         let ends = Ends { producer: self.post(from), consumer: self.post(to) };
-        self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.batch));
+        self.edge_bytes = self.edge_bytes.saturating_add(edge_bytes::<T>(self.plan.batch));
         // Beyond the limit the plan will be refused: it need not be allocated.
-        let batch = if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.batch };
+        let batch = if self.edge_bytes > EDGE_BYTES_MAX { 1 } else { self.plan.batch };
         let (id, meter) = (EdgeId(self.plan.layout.edges.len()), Arc::new(EdgeMeter::new()));
         self.plan.layout.edges.push(EdgeSite { meter: Arc::clone(&meter) });
         edge(batch, ends, id, &meter)

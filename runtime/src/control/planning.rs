@@ -1,12 +1,17 @@
 //! Planning a job while it runs: what its operators take is measured on its own stream, then changes that promise to make it
 //! faster are tried, and kept if they do.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::HashMap,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use super::Watch;
 use crate::{
     downstream::Manner,
     job::ChangeError,
+    meter::CostMeter,
     plan::Instance,
     planner::{self, Load, Promise, Step},
     report::Decision,
@@ -52,6 +57,8 @@ pub(super) struct Planning {
     rate: f64,
     /// Changes that are still to be tried.
     promises: Vec<Promise>,
+    /// What had been timed before this plan, by operator.
+    known: Costs,
     trials: usize,
     plans: usize,
 }
@@ -159,6 +166,7 @@ impl Planning {
             stepwise: 0.0,
             rate: 0.0,
             promises: Vec::new(),
+            known: Costs::default(),
             trials: 0,
             plans: 1,
         }
@@ -218,6 +226,10 @@ impl Planning {
                 self.plan(watch);
                 self.try_next(now, watch, board);
             }
+            Phase::Trying(promise) if !has_happened(promise.step, &watch.layout()) => {
+                // The task was about to end, or to change in another way.
+                self.try_next(now, watch, board);
+            }
             Phase::Trying(promise) => {
                 let found = pace.rate / self.rate;
                 let kept = found >= KEPT_FROM;
@@ -245,6 +257,7 @@ impl Planning {
                 if changed && pace.busy >= BUSY_MIN && self.plans < PLANS_MAX {
                     self.plans += 1;
                     (self.trials, self.compared, self.stepwise, self.rate) = (0, 0, 0.0, 0.0);
+                    self.known = costs_of(&watch.layout());
                     recall_all(&watch.layout(), board);
                     self.run(Manner::TIMED, Phase::Timing, now, watch, board);
                 } else {
@@ -275,7 +288,8 @@ impl Planning {
     fn plan(&mut self, watch: &Watch) {
         let layout = watch.layout();
         let ratio = self.stepwise / self.rate.max(1.0);
-        let loads: Vec<_> = running(&layout).map(|(number, site)| load_of(number, site, ratio)).collect();
+        let loads: Vec<_> =
+            running(&layout).map(|(number, site)| load_of(number, site, ratio, &self.known)).collect();
         self.promises = planner::promises(&loads, layout.workers.len(), self.hop_ns);
         // The best is tried first.
         self.promises.truncate(3);
@@ -300,6 +314,19 @@ impl Planning {
     }
 }
 
+/// Records timed and the nanoseconds they took, by the place of an operator's cell.
+type Costs = HashMap<usize, (u64, u64)>;
+
+/// A cell is where it is for the life of the job, whichever task its operator is in.
+fn key_of(cost: &Arc<CostMeter>) -> usize {
+    Arc::as_ptr(cost).addr()
+}
+
+fn costs_of(layout: &Layout) -> Costs {
+    let cells = layout.tasks.iter().flat_map(|site| site.survey.costs.iter().flatten());
+    cells.map(|cost| (key_of(cost), cost.get())).collect()
+}
+
 /// The tasks that there are at the moment.
 fn running(layout: &Layout) -> impl Iterator<Item = (usize, &TaskSite)> {
     layout.tasks.iter().enumerate().filter(|(_, site)| !site.is_back && !site.meter.is_finished())
@@ -317,6 +344,19 @@ fn recall_all(layout: &Layout, board: &Switchboard) {
     }
 }
 
+/// Whether a step has been carried out.
+fn has_happened(step: Step, layout: &Layout) -> bool {
+    match step {
+        Step::Cut { task, .. } => tail_of(task, layout).is_some(),
+        Step::Move { task, to, .. } => layout.tasks[task].instance.worker == to,
+    }
+}
+
+/// What was cut off a task, and has not come back.
+fn tail_of(task: usize, layout: &Layout) -> Option<&TaskSite> {
+    layout.tasks.iter().find(|site| site.cut_from == Some(task) && !site.is_back)
+}
+
 fn take_back(step: Step, layout: &Layout, board: &Switchboard) {
     match step {
         Step::Cut { task, .. } => board.leave(layout.tasks[task].instance.worker, Order::Recall { task }),
@@ -325,9 +365,14 @@ fn take_back(step: Step, layout: &Layout, board: &Switchboard) {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "what is measured is not that precise")]
-fn load_of(task: usize, site: &TaskSite, ratio: f64) -> Load {
+fn load_of(task: usize, site: &TaskSite, ratio: f64, known: &Costs) -> Load {
     let survey = &site.survey;
-    let cost = |position: usize| survey.costs.get(position).and_then(Option::as_ref).map(|cost| cost.get());
+    let cost = |position: usize| {
+        let cost = survey.costs[position].as_ref()?;
+        let ((records, ns), (before, ns_before)) =
+            (cost.get(), known.get(&key_of(cost)).copied().unwrap_or_default());
+        Some((records - before, ns - ns_before))
+    };
     let ends = survey.joints.iter().copied().chain([survey.operators.len()]);
     let begins = [0].into_iter().chain(survey.joints.iter().copied());
     let took =
@@ -346,8 +391,7 @@ fn load_of(task: usize, site: &TaskSite, ratio: f64) -> Load {
 fn describe(step: Step, layout: &Layout) -> String {
     match step {
         Step::Cut { task, to, .. } => {
-            let tail = layout.tasks.iter().rfind(|site| site.cut_from == Some(task));
-            let first = tail.and_then(|site| site.survey.operators.first());
+            let first = tail_of(task, layout).and_then(|site| site.survey.operators.first());
             let first = first.map_or("its end", |name| name.short());
             format!("task {task} cut before {first}, which goes on on worker {to}")
         }

@@ -113,7 +113,7 @@ where
         batch
             .of::<F>()
             .drain()
-            .for_each(|record| part(record, |record| main.push(record, lap), side.as_mut()));
+            .for_each(|record| part(record, |record| main.push(record, |_| {}, lap), side.as_mut()));
         main.hand_on(lap);
     }
 

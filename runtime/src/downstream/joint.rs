@@ -61,11 +61,12 @@ impl<T: Send + 'static, D: Stepwise + 'static> Joint<T, D> {
         Gather { joint: self, name, cost, lap }
     }
 
-    /// Takes what comes in one at a time.
+    /// Takes what comes one at a time; calls `before` before it hands on a batch of that.
     #[inline]
-    pub(super) fn push(&mut self, record: Record<T>, lap: &mut Lap) {
+    pub(super) fn push(&mut self, record: Record<T>, before: impl FnOnce(&mut Lap), lap: &mut Lap) {
         self.gathered.push(record);
         if self.gathered.is_full() {
+            before(lap);
             self.hand_on(lap);
         }
     }
@@ -259,11 +260,7 @@ pub(super) struct Gather<'a, T, D> {
 impl<T: Send + 'static, D: Stepwise + 'static> Emit<T> for Gather<'_, T, D> {
     #[inline]
     fn emit(&mut self, record: Record<T>) {
-        self.joint.gathered.push(record);
-        if self.joint.gathered.is_full() {
-            self.lap.charge(self.cost, 0);
-            self.joint.hand_on(self.lap);
-        }
+        self.joint.push(record, |lap| lap.charge(self.cost, 0), self.lap);
     }
 
     #[inline(always)]
@@ -415,11 +412,8 @@ impl<T: Send + 'static, D: Downstream<T> + 'static> Downstream<T> for Loop<T, D>
     #[inline]
     fn record(&mut self, record: Record<T>) {
         let Self { head, lap, before, .. } = self;
-        head.gathered.push(record);
-        if head.gathered.is_full() {
-            lap.charge(before, head.gathered.len());
-            head.hand_on(lap);
-        }
+        let full_at = head.gathered.full_at();
+        head.push(record, |lap| lap.charge(before, full_at), lap);
     }
 
     #[inline(always)]

@@ -3,7 +3,8 @@
 use std::{
     hint::black_box,
     sync::{Arc, Mutex},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use nacreous::{ChangeError, prelude::*};
@@ -99,7 +100,7 @@ fn a_job_changed_by_hand_loses_nothing_and_refuses_what_cannot_be() {
         assert!(until(1), "put together: {}", job.explain());
         job.run_as(if round % 2 == 0 { Tier::Boxed } else { Tier::Fused }).unwrap();
         while job.records_in() < before + 1_000 {
-            std::thread::yield_now();
+            thread::yield_now();
         }
     }
     assert_eq!(job.cut_before("nobody", 1), Err(ChangeError::NoOperator { operator: "nobody".to_owned() }));
@@ -114,4 +115,23 @@ fn a_job_changed_by_hand_loses_nothing_and_refuses_what_cannot_be() {
     let job = graph.start(JobOptions::DEFAULT).unwrap();
     assert_eq!(job.cut_before("more", 0), Err(ChangeError::Fixed));
     assert_eq!((job.rejoin(), job.run_as(Tier::Boxed)), (Err(ChangeError::Fixed), Err(ChangeError::Fixed)));
+}
+
+#[test]
+fn a_sink_that_was_moved_is_called_where_it_is() {
+    let (handed, results) = nacreous::sink::handed(1);
+    let graph = Graph::new();
+    graph.iter(0_i64..).event_time(timed, BoundedDisorder::NONE).map(|n| n).to(handed).named("end");
+    let job =
+        graph.start(JobOptions { workers: 2, batch: 4, tier: Tier::ByHand, ..JobOptions::DEFAULT }).unwrap();
+    job.cut_before("end", 1).unwrap();
+    let began = Instant::now();
+    for (expected, record) in (0..100).zip(results) {
+        assert_eq!(record.value, expected);
+        // Long enough for the worker that waits for room to fall asleep. If nobody calls it, it wakes after a tenth of a
+        // second by itself.
+        thread::sleep(Duration::from_millis(2));
+    }
+    assert_eq!(job.explain().tasks.len(), 2, "it was cut");
+    assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
 }
