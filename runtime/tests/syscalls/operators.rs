@@ -1,4 +1,5 @@
 use std::{
+    mem,
     sync::mpsc::{self, SyncSender},
     time::Duration,
 };
@@ -12,9 +13,14 @@ use super::{
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// The records of the source between which its thread is watched.
+/// The record of the source from which its thread is watched, and how many make up a stretch.
 const FIRST: i64 = 200_000;
-const LAST: i64 = 500_000;
+const STRETCH: i64 = 300_000;
+
+/// How many stretches are watched before a call that was caught counts, where none is to be. On a busy machine the
+/// control thread makes the memory that was asked for in the beginning late, and to take it is a call. What the steady
+/// state does, it does in each stretch.
+const STRETCHES: i64 = 50;
 
 /// What became of the watch: the number of the call that was made, if one was.
 type Verdict = Result<Option<i64>, std::io::Error>;
@@ -30,13 +36,22 @@ struct Watch {
 
 impl Probe for Watch {
     fn reads(&mut self, number: i64) {
-        match number {
-            FIRST => match dispatch::watch() {
-                Ok(()) => self.watching = true,
-                Err(error) => _ = self.verdict.send(Err(error)),
-            },
-            LAST if self.watching => _ = self.verdict.send(Ok(dispatch::unwatch())),
-            _ => {}
+        if number < FIRST || (number - FIRST) % STRETCH > 0 {
+            return;
+        }
+        if mem::take(&mut self.watching) {
+            let caught = dispatch::unwatch();
+            let is_last = self.calls || number >= FIRST + STRETCHES * STRETCH;
+            if caught.is_none() || is_last {
+                _ = self.verdict.try_send(Ok(caught));
+                return;
+            }
+        } else if number > FIRST {
+            return;
+        }
+        match dispatch::watch() {
+            Ok(()) => self.watching = true,
+            Err(error) => _ = self.verdict.try_send(Err(error)),
         }
     }
 
@@ -48,7 +63,7 @@ impl Probe for Watch {
     }
 }
 
-fn verdict_on(row: &Row<Watch>, calls: bool) -> Verdict {
+fn verdict(row: &Row<Watch>, calls: bool) -> Verdict {
     let (verdict, verdicts) = mpsc::sync_channel(1);
     let graph = row.graph(Keys::Few, Watch { verdict, watching: false, calls });
     let job = graph.start(JobOptions { workers: 1, batch: 64, ..JobOptions::DEFAULT }).unwrap();
@@ -56,23 +71,6 @@ fn verdict_on(row: &Row<Watch>, calls: bool) -> Verdict {
     job.cancel();
     job.wait().expect("a cancelled job has not failed");
     found
-}
-
-/// How often a row is tried before a call that was caught counts.
-const TRIES: usize = 3;
-
-/// What was caught on a row. Where none is to be, it is tried again: on a busy machine the memory that was asked for in
-/// the beginning may come after the watch has begun, and to take it is a call. What the steady state does, it does each
-/// time.
-fn verdict(row: &Row<Watch>, calls: bool) -> Verdict {
-    let mut caught = verdict_on(row, calls)?;
-    for _ in 1..TRIES {
-        if calls || caught.is_none() {
-            break;
-        }
-        caught = verdict_on(row, calls)?;
-    }
-    Ok(caught)
 }
 
 /// What was caught on each row; nothing where the kernel does not help.
