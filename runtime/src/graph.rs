@@ -102,6 +102,22 @@ pub enum GraphError {
         /// How many there are.
         workers: usize,
     },
+    /// The number of instances that a keyed stream asks for is out of range.
+    #[error(
+        "a keyed stream has 1 to {} instances, not {asked}, as {operator} asks for",
+        JobOptions::WORKERS_MAX
+    )]
+    Parallelism {
+        /// Where it was asked for.
+        operator: OperatorName,
+        /// The number asked for.
+        asked: usize,
+    },
+    /// Two streams to be joined ask for different numbers of instances.
+    #[error(
+        "the streams that {0} was given ask for different numbers of instances; give both the same `parallelism`"
+    )]
+    JoinParallelism(OperatorName),
     /// The size of a batch is out of range.
     #[error("a batch holds 1 to {} records, not {asked}", JobOptions::BATCH_MAX)]
     Batch {
@@ -151,8 +167,8 @@ pub(crate) struct Parts {
     /// The last operator on each stream, to name it by.
     last: BTreeMap<Root, OperatorId>,
     pub(crate) needs: WatermarkNeeds,
-    /// An operator that was given streams of two graphs, of which this is one.
-    torn: Option<OperatorName>,
+    /// Why the graph will not be started, if that is known already.
+    refused: Option<GraphError>,
     started: bool,
 }
 
@@ -312,7 +328,7 @@ impl Graph {
     /// the job.
     pub fn plan(self, options: JobOptions) -> Result<JobPlan, GraphError> {
         options.check()?;
-        let parts = self.shared.replace(Parts { started: true, ..Parts::default() });
+        let mut parts = self.shared.replace(Parts { started: true, ..Parts::default() });
         parts.check()?;
         parts.check_workers(options.workers)?;
         let Parts { operators, ports, mut pipelines, needs, in_parts, .. } = parts;
@@ -419,9 +435,9 @@ impl Parts {
     }
 
     /// Refuses what cannot run: no source, a stream that ends nowhere, two operators of one name.
-    fn check(&self) -> Result<(), GraphError> {
-        if let Some(name) = self.torn {
-            return Err(GraphError::TwoGraphs(name));
+    fn check(&mut self) -> Result<(), GraphError> {
+        if let Some(why) = self.refused.take() {
+            return Err(why);
         }
         if self.sources.is_empty() {
             return Err(GraphError::Empty);
@@ -462,9 +478,9 @@ impl Parts {
         })
     }
 
-    /// Takes note of an operator that was given a stream of this graph and one of another.
-    pub(crate) fn tear(&mut self, name: OperatorName) {
-        self.torn = Some(name);
+    /// Takes note of a reason not to start the graph. The first one counts.
+    pub(crate) fn refuse(&mut self, why: GraphError) {
+        self.refused.get_or_insert(why);
     }
 
     /// Takes note of a stream whose end is known.

@@ -151,8 +151,8 @@ impl Assembly {
 
     /// Whether what comes from these instances need not be brought to where its key is kept, as it is there. (Where tasks
     /// move, two places may come to be the same.)
-    fn is_straight(&self, from: Instances) -> bool {
-        let (keyed, from) = (self.instances_of(Instances::Keyed), self.instances_of(from));
+    fn is_straight(&self, from: Instances, keyed: Instances) -> bool {
+        let (keyed, from) = (self.instances_of(keyed), self.instances_of(from));
         let ([keyed], [from]) = (&keyed[..], &from[..]) else { return false };
         from.worker == keyed.worker || (self.plan.tier.moves_tasks() && !from.is_fixed)
     }

@@ -14,11 +14,12 @@ pub use windowed::WindowedStream;
 
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{
-    Filter, FilterMap, FlatMap, Inspect, KeyBy, KeyLimits, Keyed, Map, Operator, OrderBy, Record,
-};
+use nacreous_operators::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Keyed, Map, Operator, OrderBy, Record};
 
-use self::carried::{Carried, Shared};
+use self::{
+    carried::{Carried, Shared},
+    keyed::Sharing,
+};
 use crate::{
     downstream::Fork,
     graph::Role,
@@ -169,7 +170,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
         let keyed = self.then(KeyBy::new(key), OperatorName::here("key_by"));
-        KeyedStream::new(keyed.carried, KeyLimits::default())
+        KeyedStream::new(keyed.carried, Sharing::default())
     }
 
     /// Brings the stream together in one place and in order: of event time, then of `key`.

@@ -17,6 +17,8 @@ const KEYS_IN_CACHE: usize = 8_192;
 pub(crate) struct Aggregated<U, K, A, T> {
     pub(crate) up: U,
     pub(crate) from: Instances,
+    /// Those that share the keys.
+    pub(crate) keyed: Instances,
     pub(crate) windows: Sliding,
     pub(crate) aggregate: A,
     pub(crate) limits: KeyLimits,
@@ -33,7 +35,7 @@ impl<U, K, A, T> Aggregated<U, K, A, T> {
     /// instance, which nobody in front of it knows.
     fn is_in_two_stages(&self, plan: &Assembly) -> bool {
         let is_limited = self.limits.most < KeyLimits::default().most;
-        !plan.is_straight(self.from) && self.limits.expected <= KEYS_IN_CACHE && !is_limited
+        !plan.is_straight(self.from, self.keyed) && self.limits.expected <= KEYS_IN_CACHE && !is_limited
     }
 }
 
@@ -48,13 +50,13 @@ where
 
     fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly) {
         let in_two = self.is_in_two_stages(plan);
-        let Self { up, from, windows, aggregate, limits, id, accountable, .. } = self;
+        let Self { up, from, keyed, windows, aggregate, limits, id, accountable, .. } = self;
         if !in_two {
             let operator = WindowFold::new(windows, aggregate).with_limits(limits);
-            let up = Exchange { up, from };
+            let up = Exchange { up, from, keyed };
             return Then { up, stage: Stage { operator, id, accountable } }.assemble(make, plan);
         }
-        let port = plan.new_port(Instances::Keyed);
+        let port = plan.new_port(keyed);
         let operator = WindowPartials::new(windows, aggregate.clone(), limits);
         let first = Then { up, stage: Stage { operator, id, accountable } };
         first.assemble(RouteMake { port, accountable: false }, plan);

@@ -7,8 +7,8 @@ use std::{num::NonZero, ops::Range};
 pub(crate) enum Instances {
     /// One for each part of a source. The parts take the workers in turn, so that one worker may have several.
     Parts(NonZero<usize>),
-    /// One on each of the workers that share the keys.
-    Keyed,
+    /// So many share the keys, or one on each of the workers that keys are kept on.
+    Keyed(Option<NonZero<usize>>),
     /// One, where streams come together before a sink.
     Gathered,
     /// One, on the worker of this number.
@@ -18,6 +18,9 @@ pub(crate) enum Instances {
 impl Instances {
     /// The one instance at a source that is not in parts.
     pub(crate) const WHOLE: Self = Self::Parts(NonZero::<usize>::MIN);
+
+    /// Those that share the keys of a stream which does not ask for a number of them.
+    pub(crate) const KEYED: Self = Self::Keyed(None);
 
     /// Where two streams can come together.
     pub(crate) fn meet(self, other: Self) -> Self {
@@ -31,7 +34,9 @@ impl Instances {
 
     /// Whether there is but one, however many workers there are.
     pub(crate) fn is_one(self) -> bool {
-        matches!(self, Self::Gathered | Self::At(_)) || self == Self::WHOLE
+        matches!(self, Self::Gathered | Self::At(_))
+            || self == Self::WHOLE
+            || self == Self::Keyed(NonZero::new(1))
     }
 }
 
@@ -50,7 +55,7 @@ pub struct Instance {
 #[derive(Debug, Clone)]
 pub(crate) struct Division {
     workers: usize,
-    /// Those that share the keys. All keyed streams of a graph have the same, so that they can meet.
+    /// Those that keys are kept on, unless a stream asks for another number of instances.
     keyed: Range<usize>,
 }
 
@@ -70,7 +75,11 @@ impl Division {
             Instances::Parts(parts) => {
                 (0..parts.get()).map(|part| number((part, part % self.workers))).collect()
             }
-            Instances::Keyed => self.keyed.clone().enumerate().map(number).collect(),
+            Instances::Keyed(None) => self.keyed.clone().enumerate().map(number).collect(),
+            Instances::Keyed(Some(shares)) => {
+                let worker = |share| (self.keyed.start + share) % self.workers;
+                (0..shares.get()).map(|share| number((share, worker(share)))).collect()
+            }
             Instances::Gathered => vec![number((0, self.workers - 1))],
             Instances::At(worker) => vec![Instance { number: 0, worker, is_fixed: true }],
         }
@@ -92,29 +101,39 @@ mod tests {
     }
 
     #[test]
+    fn a_stream_has_as_many_keyed_instances_as_it_asks_for() {
+        let keyed = |shares| Instances::Keyed(NonZero::new(shares));
+        assert_eq!(workers_of(1, false, keyed(3)), [0, 0, 0]);
+        assert_eq!(workers_of(3, false, keyed(1)), [1]);
+        assert_eq!(workers_of(3, false, keyed(3)), [1, 2, 0]);
+        assert_eq!(workers_of(3, true, keyed(7)), [0, 1, 2, 0, 1, 2, 0]);
+        assert!(keyed(1).is_one() && !keyed(2).is_one() && !Instances::KEYED.is_one());
+    }
+
+    #[test]
     fn a_whole_source_has_a_worker_to_itself_if_there_are_others() {
         assert_eq!(workers_of(1, false, Instances::WHOLE), [0]);
-        assert_eq!(workers_of(1, false, Instances::Keyed), [0]);
+        assert_eq!(workers_of(1, false, Instances::KEYED), [0]);
         assert_eq!(workers_of(4, false, Instances::WHOLE), [0]);
-        assert_eq!(workers_of(4, false, Instances::Keyed), [1, 2, 3]);
+        assert_eq!(workers_of(4, false, Instances::KEYED), [1, 2, 3]);
         assert_eq!(workers_of(4, false, Instances::Gathered), [3]);
     }
 
     #[test]
     fn parts_take_the_workers_in_turn_and_all_workers_share_the_keys() {
         assert_eq!(workers_of(1, true, parts(3)), [0, 0, 0]);
-        assert_eq!(workers_of(1, true, Instances::Keyed), [0]);
+        assert_eq!(workers_of(1, true, Instances::KEYED), [0]);
         assert_eq!(workers_of(2, true, parts(5)), [0, 1, 0, 1, 0]);
         assert_eq!(workers_of(4, true, parts(2)), [0, 1]);
-        assert_eq!(workers_of(4, true, Instances::Keyed), [0, 1, 2, 3]);
+        assert_eq!(workers_of(4, true, Instances::KEYED), [0, 1, 2, 3]);
     }
 
     #[test]
     fn streams_meet_part_by_part_or_all_in_one_place() {
         assert_eq!(parts(2).meet(parts(3)), parts(3));
         assert_eq!(parts(3).meet(Instances::WHOLE), parts(3));
-        assert_eq!(Instances::Keyed.meet(Instances::Keyed), Instances::Keyed);
-        assert_eq!(Instances::Keyed.meet(parts(3)), Instances::Gathered);
+        assert_eq!(Instances::KEYED.meet(Instances::KEYED), Instances::KEYED);
+        assert_eq!(Instances::KEYED.meet(parts(3)), Instances::Gathered);
         assert_eq!(Instances::WHOLE.meet(Instances::WHOLE), Instances::WHOLE);
         assert_eq!(Instances::At(1).meet(Instances::At(1)), Instances::At(1));
         assert_eq!(Instances::At(1).meet(Instances::At(0)), Instances::Gathered);

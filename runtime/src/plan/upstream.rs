@@ -255,6 +255,8 @@ where
 pub(crate) struct Exchange<U> {
     pub(crate) up: U,
     pub(crate) from: Instances,
+    /// Those that share the keys.
+    pub(crate) keyed: Instances,
 }
 
 impl<U, K, T> Upstream for Exchange<U>
@@ -266,10 +268,10 @@ where
     type Out = Keyed<K, T>;
 
     fn assemble(self, make: impl Make<Self::Out>, plan: &mut Assembly) {
-        if plan.is_straight(self.from) {
+        if plan.is_straight(self.from, self.keyed) {
             return self.up.assemble(make, plan);
         }
-        let port = plan.new_port(Instances::Keyed);
+        let port = plan.new_port(self.keyed);
         self.up.assemble(RouteMake { port, accountable: false }, plan);
         FromPort::at(port).assemble(make, plan);
     }

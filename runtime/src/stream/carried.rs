@@ -4,7 +4,7 @@ use nacreous_operators::{Aggregate, KeyLimits, Keyed, Operator, Sliding};
 
 use crate::{
     downstream::Fork,
-    graph::{Parts, Port, Role, Root},
+    graph::{GraphError, Parts, Port, Role, Root},
     operator_name::{OperatorId, OperatorName},
     plan::{
         Aggregated, Erased, Exchange, Forked, ForwardMake, FromPort, Gather, Instances, Make, PortId,
@@ -91,25 +91,26 @@ impl<U: Upstream> Carried<U> {
     /// Refuses to bring two streams together that are not of one graph: neither graph will start.
     pub(crate) fn meets<V>(&self, other: &Carried<V>, name: OperatorName) {
         if !Rc::ptr_eq(&self.graph, &other.graph) {
-            self.graph.borrow_mut().tear(name);
-            other.graph.borrow_mut().tear(name);
+            self.graph.borrow_mut().refuse(GraphError::TwoGraphs(name));
+            other.graph.borrow_mut().refuse(GraphError::TwoGraphs(name));
         }
     }
 
-    /// Spreads the stream over the keyed workers.
-    pub(crate) fn exchange<K, T>(self) -> Carried<Exchange<U>>
+    /// Spreads the stream over the instances that share its keys.
+    pub(crate) fn exchange<K, T>(self, keyed: Instances) -> Carried<Exchange<U>>
     where
         U: Upstream<Out = Keyed<K, T>>,
         K: Hash + Send + 'static,
         T: Send + 'static,
     {
         let from = self.instances;
-        Carried { instances: Instances::Keyed, ..self.extend(|up| Exchange { up, from }) }
+        Carried { instances: keyed, ..self.extend(|up| Exchange { up, from, keyed }) }
     }
 
-    /// The results of an aggregate over windows of the stream, on the keyed workers.
+    /// The results of an aggregate over windows of the stream, from the instances that share its keys.
     pub(crate) fn aggregated<K, T, A>(
         self,
+        keyed: Instances,
         windows: Sliding,
         aggregate: A,
         limits: KeyLimits,
@@ -124,8 +125,8 @@ impl<U: Upstream> Carried<U> {
         let id = self.add_operator(name);
         let (from, accountable) = (self.instances, self.accountable);
         let records = PhantomData;
-        let with = |up| Aggregated { up, from, windows, aggregate, limits, id, accountable, records };
-        Carried { instances: Instances::Keyed, last: id, ..self.extend(with) }
+        let with = |up| Aggregated { up, from, keyed, windows, aggregate, limits, id, accountable, records };
+        Carried { instances: keyed, last: id, ..self.extend(with) }
     }
 
     /// The stream without the type of what comes before.

@@ -1,4 +1,4 @@
-use std::{hash::Hash, marker::PhantomData};
+use std::{hash::Hash, marker::PhantomData, num::NonZero};
 
 use nacreous_operators::{
     Either, Interval, IntervalJoin, KeyLimits, Keyed, Map, Operator, Process, ProcessWith, Reduce, Scan,
@@ -7,14 +7,16 @@ use nacreous_operators::{
 
 use super::{Stream, carried::Carried, windowed::WindowedStream};
 use crate::{
-    graph::Role,
+    graph::{GraphError, Role},
+    job::JobOptions,
     operator_name::OperatorName,
     plan::{Erased, Exchange, FromPort, Instances, Then, Upstream},
 };
 
 /// A stream whose records are grouped by a key.
 ///
-/// What follows runs once on each worker that shares the keys, and has all records of its keys. There is memory for
+/// What follows runs once on each worker that shares the keys (or in as many instances as
+/// [`parallelism`](Self::parallelism) says), and has all records of its keys. There is memory for
 /// 1,024 keys in each instance from the beginning, unless [`expect_keys`](Self::expect_keys) says otherwise. Keys are
 /// kept for the life of the job, and so is the state of an operator for each; but windows keep a key no longer than it has
 /// records in one of them.
@@ -41,13 +43,47 @@ use crate::{
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct KeyedStream<K, T, U> {
     pub(super) carried: Carried<U>,
-    limits: KeyLimits,
+    pub(super) sharing: Sharing,
     records: PhantomData<fn() -> (K, T)>,
 }
 
+/// How the operator that follows keeps its keys.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sharing {
+    pub(super) limits: KeyLimits,
+    /// The instances that share them.
+    pub(super) instances: Instances,
+}
+
+impl Sharing {
+    /// The instances at which this stream can meet another. Where they ask for different numbers, the graph is refused.
+    pub(super) fn instances_with<U: Upstream>(
+        self,
+        other: Self,
+        on: &Carried<U>,
+        join: OperatorName,
+    ) -> Instances {
+        match (self.instances, other.instances) {
+            (Instances::Keyed(None), asked) | (asked, Instances::Keyed(None)) => asked,
+            (asked, other) => {
+                if asked != other {
+                    on.graph.borrow_mut().refuse(GraphError::JoinParallelism(join));
+                }
+                asked
+            }
+        }
+    }
+}
+
+impl Default for Sharing {
+    fn default() -> Self {
+        Self { limits: KeyLimits::default(), instances: Instances::KEYED }
+    }
+}
+
 impl<K, T, U> KeyedStream<K, T, U> {
-    pub(super) fn new(carried: Carried<U>, limits: KeyLimits) -> Self {
-        Self { carried, limits, records: PhantomData }
+    pub(super) fn new(carried: Carried<U>, sharing: Sharing) -> Self {
+        Self { carried, sharing, records: PhantomData }
     }
 
     /// How many distinct keys each instance of the operator that follows has memory for from the beginning; there is an
@@ -58,7 +94,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
     /// [limit](Self::max_keys) is set, an [aggregate](WindowedStream::aggregate) over windows of a stream that comes from
     /// elsewhere has two stages: it is added up where the records are, and put together where the keys are.
     pub fn expect_keys(mut self, keys: usize) -> Self {
-        self.limits.expected = keys;
+        self.sharing.limits.expected = keys;
         self
     }
 
@@ -71,14 +107,45 @@ impl<K, T, U> KeyedStream<K, T, U> {
     /// A [join in windows](WindowedStream::join) keeps no key beyond its records either. There this is how many may be in one
     /// window, and it is found when the window closes; to count them takes a further look-up for each record.
     pub fn max_keys(mut self, keys: usize) -> Self {
-        self.limits.most = keys;
+        self.sharing.limits.most = keys;
+        self
+    }
+
+    /// How many instances of the operator that follows share the keys: one on each worker that keys are kept on, unless it is
+    /// said here. Those are all workers of the job, without the one of the sources if there are others and no source is in
+    /// parts.
+    ///
+    /// Instances take the workers in turn, that of the sources last, and a worker may have several: whole instances can be moved
+    /// while a job runs, keys cannot. Two streams that are to be joined need the same number. A graph that asks for none,
+    /// or for more than [`JobOptions::WORKERS_MAX`](crate::JobOptions::WORKERS_MAX), is refused when it is started.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    ///
+    /// let graph = Graph::new();
+    /// let numbers = graph.iter(0..9_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+    /// numbers.key_by(|n| n % 5).parallelism(3).reduce(|sum, n| *sum += n).discard();
+    /// let plan = graph.plan(JobOptions { workers: 2, ..JobOptions::DEFAULT })?;
+    /// let workers: Vec<_> = plan.explain().tasks.iter().map(|task| task.worker).collect();
+    /// assert_eq!(workers, [0, 1, 0, 1]); // the source, and three that share five keys
+    /// plan.start()?.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[track_caller]
+    pub fn parallelism(mut self, instances: usize) -> Self {
+        let asked = NonZero::new(instances).filter(|asked| asked.get() <= JobOptions::WORKERS_MAX);
+        if asked.is_none() {
+            let operator = OperatorName::here("parallelism");
+            self.carried.graph.borrow_mut().refuse(GraphError::Parallelism { operator, asked: instances });
+        }
+        self.sharing.instances = Instances::Keyed(asked);
         self
     }
 
     /// Cuts the stream into windows of event time.
     pub fn window(self, windows: Sliding) -> WindowedStream<K, T, U> {
         self.carried.graph.borrow_mut().needs.cadence.add(windows.ends());
-        WindowedStream::new(self.carried, self.limits, windows)
+        WindowedStream::new(self.carried, self.sharing, windows)
     }
 }
 
@@ -90,7 +157,7 @@ where
 {
     /// Ends the fused loop here, as [`Stream::boxed`] does.
     pub fn boxed(self) -> KeyedStream<K, T, Erased<Keyed<K, T>>> {
-        KeyedStream::new(self.carried.boxed(), self.limits)
+        KeyedStream::new(self.carried.boxed(), self.sharing)
     }
 
     /// Reduces the values of each key to one, and emits it after each: the first value of a key is what it begins with,
@@ -104,7 +171,7 @@ where
         T: Clone,
         F: FnMut(&mut T, T) + Clone + Send + 'static,
     {
-        let limits = self.limits;
+        let limits = self.sharing.limits;
         self.stateful(Reduce::new(limits, f), OperatorName::here("reduce"))
     }
 
@@ -121,7 +188,7 @@ where
         O: Send + 'static,
         F: FnMut(&mut S, T) -> O + Clone + Send + 'static,
     {
-        let limits = self.limits;
+        let limits = self.sharing.limits;
         self.stateful(Scan::new(limits, initial, f), OperatorName::here("scan"))
     }
 
@@ -189,7 +256,7 @@ where
     where
         P: Process<K, T, Out: Send + 'static, Side: Send + 'static>,
     {
-        let operator = ProcessWith::new(self.limits, process);
+        let operator = ProcessWith::new(self.sharing.limits, process);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
         self.stateful(operator, OperatorName::here("process")).part(Role::Side)
     }
@@ -241,9 +308,11 @@ where
         F: FnMut(&T, &R) -> O + Clone + Send + 'static,
     {
         let name = OperatorName::here("join");
-        let operator = IntervalJoin::new(self.limits, interval, f);
+        let operator = IntervalJoin::new(self.sharing.limits, interval, f);
+        let instances = self.sharing.instances_with(other.sharing, &self.carried, name);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
-        Stream::of_results(together(self.carried, other.carried, name).then(operator, name)).part(Role::Side)
+        Stream::of_results(together(self.carried, other.carried, instances, name).then(operator, name))
+            .part(Role::Side)
     }
 
     /// The stream of what an operator with state makes of this one, on the workers that share the keys.
@@ -251,7 +320,7 @@ where
     where
         O: Operator<Keyed<K, T>, Out: Send + 'static> + Clone + Send + 'static,
     {
-        Stream::of_results(self.carried.exchange().then(operator, name))
+        Stream::of_results(self.carried.exchange(self.sharing.instances).then(operator, name))
     }
 
     /// The records with their keys, as a stream that is not grouped: to be grouped by another key, say. They stay where
@@ -261,10 +330,11 @@ where
     }
 }
 
-/// Two keyed streams as one, on the workers that share the keys. Each record says which it comes from.
+/// Two keyed streams as one, on the instances that share the keys. Each record says which it comes from.
 pub(super) fn together<K, L, R, U, V>(
     left: Carried<U>,
     right: Carried<V>,
+    instances: Instances,
     name: OperatorName,
 ) -> Carried<FromPort<Keyed<K, Either<L, R>>>>
 where
@@ -279,7 +349,7 @@ where
     let graph = left.graph.clone();
     let left = left.then(Map::new(from_left::<K, L, R>), name);
     let right = right.then(Map::new(from_right::<K, L, R>), name);
-    let port = left.add_port(left.last, Instances::Keyed, Role::Main);
+    let port = left.add_port(left.last, instances, Role::Main);
     left.route_into(port, accountable);
     right.route_into(port, accountable);
     Carried::at_port(&graph, port, accountable)

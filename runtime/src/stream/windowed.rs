@@ -1,11 +1,11 @@
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{Aggregate, Either, KeyLimits, Keyed, Sliding, WindowJoin, WindowResult};
+use nacreous_operators::{Aggregate, Either, Keyed, Sliding, WindowJoin, WindowResult};
 
 use super::{
     Stream,
     carried::Carried,
-    keyed::{KeyedStream, together},
+    keyed::{KeyedStream, Sharing, together},
 };
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
@@ -13,14 +13,14 @@ use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U> {
     carried: Carried<U>,
-    limits: KeyLimits,
+    sharing: Sharing,
     windows: Sliding,
     records: PhantomData<fn() -> (K, T)>,
 }
 
 impl<K, T, U> WindowedStream<K, T, U> {
-    pub(super) fn new(carried: Carried<U>, limits: KeyLimits, windows: Sliding) -> Self {
-        Self { carried, limits, windows, records: PhantomData }
+    pub(super) fn new(carried: Carried<U>, sharing: Sharing, windows: Sliding) -> Self {
+        Self { carried, sharing, windows, records: PhantomData }
     }
 }
 
@@ -74,8 +74,14 @@ where
         A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
     {
         let name = OperatorName::here("aggregate");
-        Stream::of_results(self.carried.aggregated(self.windows, aggregate, self.limits, name))
-            .part(Role::Side)
+        Stream::of_results(self.carried.aggregated(
+            self.sharing.instances,
+            self.windows,
+            aggregate,
+            self.sharing.limits,
+            name,
+        ))
+        .part(Role::Side)
     }
 
     /// Joins each record of a window with each of the other stream that has the same key and lies in the same window:
@@ -109,7 +115,9 @@ where
         F: FnMut(&T, &R) -> O + Clone + Send + 'static,
     {
         let name = OperatorName::here("join");
-        let operator = WindowJoin::new(self.limits, self.windows, f);
-        Stream::of_results(together(self.carried, other.carried, name).then(operator, name)).part(Role::Side)
+        let instances = self.sharing.instances_with(other.sharing, &self.carried, name);
+        let operator = WindowJoin::new(self.sharing.limits, self.windows, f);
+        Stream::of_results(together(self.carried, other.carried, instances, name).then(operator, name))
+            .part(Role::Side)
     }
 }

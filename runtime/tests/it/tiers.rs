@@ -7,7 +7,9 @@ use std::{
 };
 
 use fastrand::Rng;
-use nacreous::{Erased, Failure, JobReport, KeyedStream, RunError, Stream, Upstream, prelude::*};
+use nacreous::{
+    Erased, Failure, Interval, JobReport, KeyedStream, Offset, RunError, Stream, Upstream, prelude::*,
+};
 
 use crate::equivalence::{BATCHES, WORKERS, nanos};
 
@@ -315,4 +317,86 @@ fn a_stream_goes_on_where_it_is_told_to_from_any_number_of_instances() {
     let error = graph.start(JobOptions { workers: 2, ..JobOptions::DEFAULT }).expect_err("there are two");
     let text = error.to_string();
     assert!(text.contains("\"nowhere\"") && text.contains("worker 2, and the job has 2"), "{text}");
+}
+
+#[test]
+fn keys_are_shared_by_as_many_instances_as_were_asked_for() {
+    let numbers = |graph: &Graph| {
+        let numbers = graph.iter(0..5_000_i64);
+        numbers.event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE)
+    };
+    for (workers, instances, expected) in [
+        (1, 1, vec![0]),
+        (1, 3, vec![0, 0, 0]),
+        (2, 1, vec![1]),
+        (2, 2, vec![1, 0]),
+        (3, 2, vec![1, 2]),
+        (3, 7, vec![1, 2, 0, 1, 2, 0, 1]),
+    ] {
+        let graph = Graph::new();
+        let keyed = numbers(&graph).key_by(|n| n % 100).parallelism(instances);
+        let sums = keyed.reduce(|sum, n| *sum += n).collect();
+        let job = graph.start(JobOptions { workers, ..JobOptions::DEFAULT }).unwrap();
+        let mut tasks = job.explain().tasks;
+        job.wait().unwrap();
+        tasks.retain(|task| task.loops.iter().flatten().any(|operator| operator.kind() == "reduce"));
+        assert!(tasks.iter().map(|task| task.worker).eq(expected), "{tasks:#?}");
+        let last: std::collections::HashMap<_, _> =
+            sums.take().into_iter().map(|sum| (sum.value.key, sum.value.value)).collect();
+        let sum = |key: i64| (0..50).map(|nth| nth * 100 + key).sum::<i64>();
+        assert!(last.len() == 100 && last.iter().all(|(key, found)| *found == sum(*key)), "{last:?}");
+    }
+}
+
+#[test]
+fn a_join_has_as_many_instances_as_one_of_its_streams_asks_for() {
+    for asked in [[None, Some(3)], [Some(3), None], [Some(3), Some(3)]] {
+        let graph = Graph::new();
+        let [left, right] = asked.map(|asked| {
+            let numbers = graph.iter(0..1_000_i64);
+            let numbers = numbers.event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+            let keyed = numbers.key_by(|n| n % 100);
+            if let Some(instances) = asked { keyed.parallelism(instances) } else { keyed }
+        });
+        let windows = Sliding::tumbling(nanos(1_000)).unwrap();
+        let (pairs, _) = left.window(windows).join(right, |one, other| one + other);
+        let pairs = pairs.collect();
+        let job = graph.start(JobOptions { workers: 2, ..JobOptions::DEFAULT }).unwrap();
+        let mut tasks = job.explain().tasks;
+        job.wait().unwrap();
+        tasks.retain(|task| task.loops.last().is_some_and(|last| last[0].kind() == "join"));
+        assert!(tasks.iter().map(|task| task.worker).eq([1, 0, 1]), "{tasks:#?}");
+        assert_eq!(pairs.take().len(), 100 * 10 * 10);
+    }
+}
+
+#[test]
+fn a_number_of_instances_that_cannot_be_is_refused() {
+    let start = |build: &dyn Fn(&Graph)| {
+        let graph = Graph::new();
+        build(&graph);
+        graph.start(JobOptions::DEFAULT).expect_err("it cannot be").to_string()
+    };
+    let keyed = |graph: &Graph, instances| {
+        let numbers = graph.iter(0..9_i64);
+        let numbers = numbers.event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+        numbers.key_by(|n| n % 3).parallelism(instances)
+    };
+    for asked in [0, JobOptions::WORKERS_MAX + 1, usize::MAX] {
+        let error = start(&|graph| _ = keyed(graph, asked).reduce(|sum, n| *sum += n).discard());
+        assert!(error.contains(&format!("not {asked}, as `parallelism` (")), "{error}");
+        assert!(error.contains("tiers.rs:"), "{error}");
+    }
+    let interval = Interval::new(Offset::Before(Duration::ZERO), Offset::After(Duration::ZERO)).unwrap();
+    let error = start(&|graph| {
+        let (pairs, _) = keyed(graph, 2).join(keyed(graph, 3), interval, |one, other| one + other);
+        pairs.discard();
+    });
+    assert!(error.contains("`join` (") && error.contains("the same `parallelism`"), "{error}");
+    let windows = Sliding::tumbling(nanos(3)).unwrap();
+    let error = start(&|graph| {
+        let (pairs, _) = keyed(graph, 1).window(windows).join(keyed(graph, 3), |one, other| one + other);
+        pairs.discard();
+    });
+    assert!(error.contains("`join` (") && error.contains("the same `parallelism`"), "{error}");
 }

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 use nacreous::{
-    BoxedStream, Collected, Context, Either, Interval, JobReport, Offset, Process, RunError, Stream,
-    Upstream, prelude::*,
+    BoxedStream, Collected, Context, Either, Interval, JobReport, KeyedStream, Offset, Process, RunError,
+    Stream, Upstream, prelude::*,
 };
 
 use super::{
@@ -28,6 +28,16 @@ pub(crate) enum Joints {
     Mixed(Rng),
 }
 
+impl Joints {
+    /// In how many instances a keyed stream is to be, if that is said at all.
+    fn parallelism(&mut self) -> Option<usize> {
+        match self {
+            Joints::Boxed | Joints::Cut => None,
+            Joints::Mixed(random) => random.choice([None, Some(1), Some(2), Some(5)]).flatten(),
+        }
+    }
+}
+
 /// A stream with a joint behind it.
 trait Joint {
     fn joint(self, joints: &mut Joints) -> BoxedStream<Item>;
@@ -41,6 +51,18 @@ impl<U: Upstream<Out = Item>> Joint for Stream<Item, U> {
             Joints::Mixed(random) => random.bool(),
         };
         if cuts { self.isolate().boxed() } else { self.boxed() }
+    }
+}
+
+/// A stream grouped by the keys of its items, in some number of instances.
+fn keyed<U: Upstream<Out = Item>>(
+    on: Stream<Item, U>,
+    parallelism: Option<usize>,
+) -> KeyedStream<u16, Item, impl Upstream<Out = Keyed<u16, Item>>> {
+    let keyed = on.key_by(|item| item.key).expect_keys(FEW);
+    match parallelism {
+        Some(instances) => keyed.parallelism(instances),
+        None => keyed,
     }
 }
 
@@ -109,24 +131,16 @@ fn apply(
             vec![chain.map(move |item| functions::map(item, n + 1)).joint(joints)]
         }
         Does::Reduce => {
-            vec![
-                on.key_by(|item| item.key)
-                    .expect_keys(FEW)
-                    .reduce(functions::reduce)
-                    .map(|keyed| keyed.value)
-                    .joint(joints),
-            ]
+            let reduced = keyed(on, joints.parallelism()).reduce(functions::reduce);
+            vec![reduced.map(|keyed| keyed.value).joint(joints)]
         }
         Does::Scan => {
-            let scanned = on.key_by(|item| item.key).expect_keys(FEW).scan(0, functions::scan);
+            let scanned = keyed(on, joints.parallelism()).scan(0, functions::scan);
             vec![scanned.map(|keyed| keyed.value).joint(joints)]
         }
         Does::Rekey(keys) => {
-            let first = on
-                .map(move |item| functions::rekeyed(item, keys))
-                .key_by(|item| item.key)
-                .expect_keys(FEW)
-                .scan((), |_, item| item);
+            let rekeyed = on.map(move |item| functions::rekeyed(item, keys));
+            let first = keyed(rekeyed, joints.parallelism()).scan((), |_, item| item);
             vec![
                 first
                     .key_by(|keyed| keyed.key)
@@ -136,14 +150,14 @@ fn apply(
             ]
         }
         Does::Process(size) => {
-            let (sums, late) = on.key_by(|item| item.key).expect_keys(FEW).process(Sums(size));
+            let (sums, late) = keyed(on, joints.parallelism()).process(Sums(size));
             vec![sums.joint(joints), late.joint(joints)]
         }
         Does::WindowJoin { size, every } => {
             let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
-            let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
-            let (pairs, late) =
-                on.key_by(|item| item.key).expect_keys(FEW).window(windows).join(other, functions::join);
+            let parallelism = joints.parallelism();
+            let other = keyed(and.expect("a join takes two"), parallelism);
+            let (pairs, late) = keyed(on, parallelism).window(windows).join(other, functions::join);
             vec![
                 pairs.map(|pair| pair.value).joint(joints),
                 late.map(|late| either(late.value)).joint(joints),
@@ -151,9 +165,9 @@ fn apply(
         }
         Does::IntervalJoin { lower, upper } => {
             let interval = Interval::new(offset(lower), offset(upper)).expect("an interval");
-            let other = and.expect("a join takes two").key_by(|item| item.key).expect_keys(FEW);
-            let (pairs, late) =
-                on.key_by(|item| item.key).expect_keys(FEW).join(other, interval, functions::join);
+            let parallelism = joints.parallelism();
+            let other = keyed(and.expect("a join takes two"), parallelism);
+            let (pairs, late) = keyed(on, parallelism).join(other, interval, functions::join);
             vec![
                 pairs.map(|pair| pair.value).joint(joints),
                 late.map(|late| either(late.value)).joint(joints),
@@ -176,7 +190,7 @@ pub(crate) fn window(
     joints: &mut Joints,
 ) -> Vec<BoxedStream<Item>> {
     let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
-    let keyed = on.key_by(|item| item.key).expect_keys(FEW);
+    let keyed = keyed(on, joints.parallelism());
     // Where keys are limited, records go to where their key is kept; else each instance adds up its own first.
     let keyed = if size % 2 == 1 { keyed.max_keys(1_000) } else { keyed };
     let (results, late) = keyed.window(windows).aggregate(stats(|item: &Item| item.value));
