@@ -17,6 +17,10 @@ pub trait Operator<I> {
     /// not be told of any but the end.
     const HEEDS_WATERMARKS: bool = true;
 
+    /// Whether all records of a batch are wanted at once, with [`on_records`](Self::on_records), also where they are so large
+    /// that it is faster to hand them on one by one.
+    const WANTS_BATCHES: bool = false;
+
     /// Handles one record.
     fn on_record(&mut self, record: Record<I>, out: &mut impl Emit<Self::Out>);
 

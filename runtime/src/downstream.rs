@@ -140,6 +140,9 @@ pub trait Downstream<T>: Stepwise {
     /// nothing is kept of it.
     const IS_BOUNDED: bool = true;
 
+    /// Whether all records of a batch are wanted at once, however large they are.
+    const WANTS_BATCHES: bool = false;
+
     /// The operator that comes next, if there is one: whoever calls it has its panics put down to it.
     fn first(&self) -> Option<OperatorName> {
         None
@@ -198,7 +201,7 @@ impl Lap {
 // HOT(hand-down)
 #[inline(never)]
 pub(crate) fn hand_down<T, D: Downstream<T>>(batch: &mut Batch<T>, down: &mut D) {
-    if const { is_small::<T>() } {
+    if const { is_small::<T>() || D::WANTS_BATCHES } {
         down.records(batch.drain());
     } else {
         batch.drain().for_each(|record| down.record(record));

@@ -25,6 +25,7 @@ use crate::{
     graph::Role,
     operator_name::{OperatorId, OperatorName},
     plan::{CallMake, Erased, Forked, FromPort, Make, PortId, SinkMake, Then, Upstream},
+    replacing::{BatchOperator, Replaceable, Replacer},
     sink::{Collect, Collected, Sink},
 };
 
@@ -160,6 +161,79 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         F: FnMut(&Record<T>) + Clone + Send + 'static,
     {
         self.then(Inspect::new(f), OperatorName::here("inspect"))
+    }
+
+    /// Has an operator of your own work on whole batches, one that another can take the place of while the job runs: the
+    /// stream of what it makes, and what to replace it by. Each parallel instance has a clone of the operator.
+    ///
+    /// ```
+    /// use nacreous::{BatchOperator, prelude::*};
+    /// use std::{any::Any, vec::Drain};
+    ///
+    /// /// Adds up what it has seen.
+    /// #[derive(Clone)]
+    /// struct Sum(i64);
+    ///
+    /// impl BatchOperator<i64, i64> for Sum {
+    ///     fn on_batch(&mut self, records: Drain<'_, Record<i64>>, out: &mut Vec<Record<i64>>) {
+    ///         out.extend(records.map(|Record { time, value }| {
+    ///             self.0 += value;
+    ///             Record { time, value: self.0 }
+    ///         }));
+    ///     }
+    /// }
+    ///
+    /// /// The same, with a weight for each: it goes on from the sum there is.
+    /// struct Weighted(f64, f64);
+    ///
+    /// impl BatchOperator<i64, i64> for Weighted {
+    ///     fn on_batch(&mut self, records: Drain<'_, Record<i64>>, out: &mut Vec<Record<i64>>) {
+    ///         out.extend(records.map(|Record { time, value }| {
+    ///             self.0 += self.1 * value as f64;
+    ///             Record { time, value: self.0 as i64 }
+    ///         }));
+    ///     }
+    /// }
+    ///
+    /// let (mut feeder, fed) = nacreous::source::fed(64);
+    /// let (handed, mut results) = nacreous::sink::handed(64);
+    /// let graph = Graph::new();
+    /// let (numbers, _) = graph.source(fed);
+    /// let numbers = numbers.event_time(|_| Timestamp::from_nanos(0), BoundedDisorder::NONE);
+    /// let (sums, replacer) = numbers.replaceable(Sum(0));
+    /// sums.to(handed);
+    /// let job = graph.start(JobOptions::default())?;
+    ///
+    /// feeder.send(7)?;
+    /// assert_eq!(results.recv().map(|sum| sum.value), Some(7));
+    /// replacer.replace(|old| {
+    ///     let old: Box<dyn Any> = old;
+    ///     let Sum(sum) = *old.downcast().expect("nobody has replaced it before");
+    ///     Box::new(Weighted(sum as f64, 0.5))
+    /// });
+    /// feeder.send(10)?;
+    /// assert_eq!(results.recv().map(|sum| sum.value), Some(12));
+    /// feeder.close();
+    /// job.wait()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// That of [`boxed`](Self::boxed), another copy of each record into the operator's input and one out of its output, and a
+    /// virtual call a batch.
+    #[track_caller]
+    pub fn replaceable<O, B>(
+        self,
+        operator: B,
+    ) -> (Stream<O, impl Upstream<Out = O> + use<T, U, O, B>>, Replacer<T, O>)
+    where
+        O: Send + 'static,
+        B: BatchOperator<T, O> + Clone,
+    {
+        let replacer = Replacer::new();
+        let operator = Replaceable::new(operator, &replacer);
+        let carried = self.carried.boxed().then(operator, OperatorName::here("replaceable"));
+        (Stream::of_results(carried), replacer)
     }
 
     /// Groups records by what `key` says of each value. Records of one key stay in order, on one worker.

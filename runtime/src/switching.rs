@@ -3,17 +3,11 @@
 //! Whoever wants that leaves an order with the worker that has the task. The worker carries it out between two steps, when
 //! nothing is under way between the task's operators.
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
+use std::{fmt, sync::Arc};
 
-use nacreous_channels::{
-    idle::Waker,
-    published::{Flag, Published},
-};
+use nacreous_channels::{idle::Waker, published::Flag};
 
-use crate::{downstream::Manner, plan::PlannedTask};
+use crate::{downstream::Manner, inbox::Inbox, plan::PlannedTask};
 
 /// What a worker is to do with one of its tasks. One that is not there any more is left alone.
 pub(crate) enum Order {
@@ -31,22 +25,19 @@ pub(crate) enum Order {
 
 /// Where orders are left for the workers of a job.
 pub(crate) struct Switchboard {
-    inboxes: Vec<Inbox>,
+    inboxes: Vec<Inbox<Order>>,
     wakers: Arc<[Waker]>,
     /// No task is left on any worker.
     done: Flag,
 }
 
-struct Inbox {
-    orders: Mutex<Vec<Order>>,
-    /// How many have been left so far. Written under the lock.
-    left: Published,
-}
-
 impl Switchboard {
     pub(crate) fn new(wakers: &Arc<[Waker]>) -> Self {
-        let inbox = |_: &Waker| Inbox { orders: Mutex::default(), left: Published::new(0) };
-        Self { inboxes: wakers.iter().map(inbox).collect(), wakers: Arc::clone(wakers), done: Flag::new() }
+        Self {
+            inboxes: wakers.iter().map(|_| Inbox::default()).collect(),
+            wakers: Arc::clone(wakers),
+            done: Flag::new(),
+        }
     }
 
     /// The wakers of all workers.
@@ -56,23 +47,14 @@ impl Switchboard {
 
     /// Leaves an order.
     pub(crate) fn leave(&self, worker: usize, order: Order) {
-        let inbox = &self.inboxes[worker];
-        let mut orders = inbox.orders();
-        orders.push(order);
-        inbox.left.set(inbox.left.get() + 1);
-        drop(orders);
+        self.inboxes[worker].leave(order);
         self.wakers[worker].wake();
     }
 
     /// The orders left for a worker since it had `seen` so many.
     pub(crate) fn take(&self, worker: usize, seen: &mut u64) -> Vec<Order> {
         let inbox = &self.inboxes[worker];
-        if inbox.left.get() == *seen {
-            return Vec::new();
-        }
-        let mut orders = inbox.orders();
-        *seen = inbox.left.get();
-        std::mem::take(&mut *orders)
+        if inbox.has_more_than(*seen) { inbox.take(seen) } else { Vec::new() }
     }
 
     /// There will be no further orders, as no task is left.
@@ -82,12 +64,6 @@ impl Switchboard {
 
     pub(crate) fn is_closed(&self) -> bool {
         self.done.is_raised()
-    }
-}
-
-impl Inbox {
-    fn orders(&self) -> MutexGuard<'_, Vec<Order>> {
-        self.orders.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

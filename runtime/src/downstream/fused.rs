@@ -117,7 +117,7 @@ where
         let records = batch.len();
         let blame = Blame::on(&self.place.name);
         let mut out = self.down.gather(&self.place.name, &self.place.cost, lap);
-        if const { is_small::<I>() } {
+        if const { is_small::<I>() || O::WANTS_BATCHES } {
             self.operator.on_records(batch.drain(), &mut out);
         } else {
             batch.drain().for_each(|record| self.operator.on_record(record, &mut out));
@@ -228,6 +228,7 @@ where
     const HEEDS_WATERMARKS: bool = O::HEEDS_WATERMARKS || D::HEEDS_WATERMARKS;
     // One that does not heed them keeps nothing.
     const IS_BOUNDED: bool = O::HEEDS_WATERMARKS || D::IS_BOUNDED;
+    const WANTS_BATCHES: bool = O::WANTS_BATCHES;
 
     #[inline(always)]
     fn first(&self) -> Option<OperatorName> {

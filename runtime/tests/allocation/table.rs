@@ -7,10 +7,11 @@ use std::{
         atomic::{AtomicI64, Ordering},
     },
     time::Duration,
+    vec::Drain,
 };
 
 use nacreous::{
-    BoxError, Context, Interval, Offset, Process, Stream, Upstream,
+    BatchOperator, BoxError, Context, Interval, Offset, Process, Stream, Upstream,
     prelude::*,
     source::{Demand, Intake, Readiness, Source},
 };
@@ -109,6 +110,9 @@ impl<P: Probe> Row<P> {
             row("order_by", |graph, _, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 watched(graph, probe).order_by(move |n| seen(*n)).discard();
+            }),
+            row("replaceable", |graph, _, probe| {
+                watched(graph, probe.clone()).replaceable(Passes(probe)).0.discard();
             }),
             row("isolate", |graph, _, mut probe| {
                 watched(graph, probe.clone()).isolate().map(seen_by(&mut probe)).discard();
@@ -281,5 +285,15 @@ impl<P: Probe> Process<i64, i64> for Heard<P> {
 
     fn on_timer(&mut self, count: &mut i64, context: &mut Context<'_, i64, i64, Infallible>) {
         context.emit(std::mem::take(count));
+    }
+}
+
+/// Passes on what comes.
+#[derive(Clone)]
+struct Passes<P>(P);
+
+impl<P: Probe> BatchOperator<i64, i64> for Passes<P> {
+    fn on_batch(&mut self, records: Drain<'_, Record<i64>>, out: &mut Vec<Record<i64>>) {
+        out.extend(records.inspect(|_| self.0.works()));
     }
 }

@@ -24,6 +24,7 @@ mod panics;
 mod parts;
 mod planning;
 mod random_graphs;
+mod replacing;
 mod sources;
 mod threads;
 mod tiers;
