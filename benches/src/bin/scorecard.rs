@@ -31,7 +31,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 27] = [
+const ROWS: [(&str, fn() -> Comparison); 28] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -48,6 +48,7 @@ const ROWS: [(&str, fn() -> Comparison); 27] = [
     ("chain/boxed-1-by-1/boxed-512", chain::one_by_one),
     ("plan/auto/best", plan::against_best),
     ("plan/auto/worst", plan::against_worst),
+    ("plan/best/itself", plan::best_against_itself),
     ("spsc/batched/rtrb", spsc::batched_rtrb),
     ("spsc/single/rtrb", spsc::single_rtrb),
     ("spsc/single-large/rtrb", spsc::single_large_rtrb),
