@@ -1,11 +1,22 @@
+//! How values become results: the algebra of it, and the aggregates there are.
+
+mod algebra;
+pub mod laws;
+mod numbers;
+
+pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group};
+pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, sum};
+
 /// How the values of a window are put together: from values to an accumulator to an output.
 ///
 /// [`combine`](Self::combine) must be associative and commutative, and adding a value must be the same as
 /// combining with that value lifted: a window is put together from slices, and its records come in any
-/// order. (A float sum is neither; sum fixed-point integers instead.)
+/// order. (A float sum is neither; sum fixed-point integers instead.) Whether what was combined can be taken out again is
+/// said by [`Algebra`](Self::Algebra), and decides how windows that overlap are put together. [`laws`](crate::laws) checks all
+/// of that.
 ///
 /// ```
-/// # use nacreous_operators::Aggregate;
+/// # use nacreous_operators::{Aggregate, CommutativeMonoid};
 /// /// The length of the longest text of a window, in bytes.
 /// #[derive(Clone)]
 /// struct Longest;
@@ -13,6 +24,7 @@
 /// impl Aggregate<String> for Longest {
 ///     type Acc = usize;
 ///     type Out = usize;
+///     type Algebra = CommutativeMonoid;
 ///
 ///     fn lift(&self, text: &String) -> usize {
 ///         text.len()
@@ -37,6 +49,8 @@ pub trait Aggregate<T> {
     type Acc: Clone;
     /// What a result carries.
     type Out;
+    /// [`CommutativeMonoid`], or [`AbelianGroup`] if it is a [`Group`].
+    type Algebra: Algebra<Self, T>;
 
     /// The accumulator of one value.
     fn lift(&self, value: &T) -> Self::Acc;
@@ -52,145 +66,4 @@ pub trait Aggregate<T> {
 
     /// What the accumulator of a whole window comes to.
     fn finish(&self, acc: Self::Acc) -> Self::Out;
-}
-
-/// The number of values; see [`count`].
-#[derive(Debug, Clone, Copy)]
-pub struct Count;
-
-/// Counts the values of a window.
-pub fn count() -> Count {
-    Count
-}
-
-impl<T> Aggregate<T> for Count {
-    type Acc = u64;
-    type Out = u64;
-
-    #[inline]
-    fn lift(&self, _: &T) -> u64 {
-        1
-    }
-
-    #[inline]
-    fn combine(&self, acc: &mut u64, other: &u64) {
-        *acc += other;
-    }
-
-    #[inline]
-    fn finish(&self, acc: u64) -> u64 {
-        acc
-    }
-}
-
-/// The sum of a number taken from each value; see [`sum`].
-#[derive(Debug, Clone)]
-pub struct Sum<F>(F);
-
-/// Sums what `of` takes from each value, modulo 2⁶⁴ (it wraps around beyond the range of `i64`).
-pub fn sum<T, F: Fn(&T) -> i64>(of: F) -> Sum<F> {
-    Sum(of)
-}
-
-impl<T, F: Fn(&T) -> i64> Aggregate<T> for Sum<F> {
-    type Acc = i64;
-    type Out = i64;
-
-    #[inline]
-    fn lift(&self, value: &T) -> i64 {
-        (self.0)(value)
-    }
-
-    #[inline]
-    fn combine(&self, acc: &mut i64, other: &i64) {
-        *acc = acc.wrapping_add(*other);
-    }
-
-    #[inline]
-    fn finish(&self, acc: i64) -> i64 {
-        acc
-    }
-}
-
-/// Count, sum, least and greatest of a number, in one pass.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Stats {
-    /// How many values.
-    pub count: u64,
-    /// Their exact sum.
-    pub sum: i128,
-    /// The least of them.
-    pub min: i64,
-    /// The greatest of them.
-    pub max: i64,
-}
-
-impl Stats {
-    /// The arithmetic mean: the exact sum divided once, in floating point.
-    #[expect(clippy::cast_precision_loss, reason = "a mean in f64 is rounded by nature")]
-    pub fn mean(&self) -> f64 {
-        self.sum as f64 / self.count as f64
-    }
-}
-
-/// [`Stats`] of a number taken from each value; see [`stats`].
-#[derive(Debug, Clone)]
-pub struct StatsOf<F>(F);
-
-/// Count, sum, mean, least and greatest of what `of` takes from each value.
-pub fn stats<T, F: Fn(&T) -> i64>(of: F) -> StatsOf<F> {
-    StatsOf(of)
-}
-
-impl<T, F: Fn(&T) -> i64> Aggregate<T> for StatsOf<F> {
-    type Acc = Stats;
-    type Out = Stats;
-
-    #[inline]
-    fn lift(&self, value: &T) -> Stats {
-        let number = (self.0)(value);
-        Stats { count: 1, sum: number.into(), min: number, max: number }
-    }
-
-    #[inline]
-    fn combine(&self, acc: &mut Stats, other: &Stats) {
-        acc.count += other.count;
-        acc.sum += other.sum;
-        acc.min = acc.min.min(other.min);
-        acc.max = acc.max.max(other.max);
-    }
-
-    #[inline]
-    fn finish(&self, acc: Stats) -> Stats {
-        acc
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn stats_are_exact_also_at_the_extremes() {
-        let aggregate = stats(|n: &i64| *n);
-        let mut acc = aggregate.lift(&i64::MAX);
-        for n in [i64::MAX, -3, i64::MIN] {
-            aggregate.add(&mut acc, &n);
-        }
-        assert_eq!(acc, Stats { count: 4, sum: i128::from(i64::MAX) - 4, min: i64::MIN, max: i64::MAX });
-        let small = Stats { count: 8, sum: 2, min: -1, max: 1 };
-        assert!((small.mean() - 0.25).abs() < f64::EPSILON);
-    }
-
-    #[test]
-    fn a_sum_wraps_in_any_order_to_the_same() {
-        let aggregate = sum(|n: &i64| *n);
-        let total = |numbers: [i64; 3]| {
-            let mut acc = aggregate.lift(&numbers[0]);
-            numbers[1..].iter().for_each(|n| aggregate.add(&mut acc, n));
-            acc
-        };
-        assert_eq!(total([i64::MAX, 5, -6]), i64::MAX - 1);
-        assert_eq!(total([5, i64::MAX, -6]), i64::MAX - 1);
-    }
 }

@@ -34,7 +34,10 @@ mod stateless;
 mod supply;
 mod window;
 
-pub use aggregate::{Aggregate, Count, Stats, StatsOf, Sum, count, stats, sum};
+pub use aggregate::{
+    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Count, Group, Mean, MeanOf, Stats, StatsOf, Sum,
+    count, laws, mean, stats, sum,
+};
 pub use batch::{Batch, Record, Signal};
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};

@@ -5,6 +5,7 @@ mod join;
 mod merge;
 mod sliding;
 mod tables;
+mod whole;
 
 pub use fold::WindowFold;
 pub use join::WindowJoin;

@@ -79,8 +79,9 @@ pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    Aggregate, Context, Count, Either, Fault, Interval, IntervalError, Keyed, Offset, Process, Record,
-    Sliding, Stats, StatsOf, Sum, TimeWindow, WindowError, WindowResult, count, stats, sum,
+    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Context, Count, Either, Fault, Group, Interval,
+    IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record, Sliding, Stats, StatsOf, Sum, TimeWindow,
+    WindowError, WindowResult, count, laws, mean, stats, sum,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
@@ -95,7 +96,7 @@ pub use stream::{BoxedStream, Ended, KeyedStream, SourceStream, SourceStreams, S
 pub mod prelude {
     pub use crate::{
         Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding, Tier,
-        Timestamp, WindowResult, count, stats, sum,
+        Timestamp, WindowResult, count, mean, stats, sum,
     };
 }
 

@@ -5,17 +5,20 @@ use nacreous_watermark::{Timestamp, Watermark};
 use super::{
     Sliding, TimeWindow, Windowed,
     sliding::SliceNumber,
-    tables::{InUse, NoneInUse, Tables},
+    tables::{InUse, Tables},
+    whole::Whole,
 };
 use crate::{
-    Aggregate, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
+    Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
     state::{KeyTable, Stopped},
 };
 
 /// Aggregates the records of each key over windows of event time.
 ///
 /// A record touches one accumulator, that of its key in its slice; a window that closes combines the
-/// slices it consists of. So disorder costs nothing but the memory of the slices still open.
+/// slices it consists of. So disorder costs nothing but the memory of the slices still open. Of a
+/// [`Group`](crate::Group), a window that closes takes over what the one before came to: it adds the slices that have come in,
+/// and takes out those that have left. A record that comes behind the watermark to a slice that is in already is added to both.
 ///
 /// A record counts in each of its windows that the watermark, as it stood before the record, has not
 /// closed. If that leaves none it is late and goes out whole as [`Windowed::Late`].
@@ -26,26 +29,25 @@ use crate::{
 /// # Cost
 /// A record: one look-up of its key in its slice, which leads to its accumulator; a search among the open slices where it
 /// does not lie in the same slice as the record before. A closing window of one slice: nothing but its results; of several:
-/// a look-up for each key in each of its slices. Memory: each key with its accumulator, in each open slice that has records
+/// a look-up for each key in each of its slices, or, of a group, in each that has come in or left. Memory: each key with its accumulator, in each open slice that has records
 /// of it; nothing is kept of a key without records in an open window. It grows ahead of need if
 /// [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
-/// than there are spare tables, of which there is one for each four slices open and two besides; and a window of
-/// several slices that has far more keys than any of them or any window before.
+/// than there are spare tables, of which there is one for each four slices open and two besides.
 pub struct WindowFold<K, A: Aggregate<T>, T> {
     windows: Sliding,
     aggregate: A,
     /// The slices that have records and lie in an open window, in order of time.
     slices: VecDeque<Slice<K, A::Acc>>,
+    /// How many of them are of records that do not count in the first of the slice's windows.
+    partial: usize,
     /// The slice that the last record went to. Its table is here, and an absent one in its place.
     recent: Recent<K, A::Acc>,
     /// Tables of slices that are not in use.
     tables: Tables<K, A::Acc>,
-    /// Tables for windows of several slices.
-    whole: Tables<K, A::Acc>,
+    /// What the keys of a window of several slices come to.
+    whole: Whole<K, A::Acc>,
     /// At most so many keys that the window fired last did not have will be in the next.
     fresh: usize,
-    /// How many it had.
-    fired: usize,
     /// The number of the first window that has not fired: all windows before it are closed.
     open_from: i64,
     /// What the records that come are judged by, and the first window that it leaves open.
@@ -148,13 +150,27 @@ impl<K: Hash + Eq + 'static, Acc> Recent<K, Acc> {
     }
 }
 
+impl<K, A> Slice<K, A> {
+    /// Whether its records do not count in all of the slice's windows.
+    fn is_partial(&self) -> bool {
+        self.first < self.windows.0
+    }
+}
+
 /// The window being emitted, which may take several calls if the output is narrow.
 struct Firing<K, A> {
     window: TimeWindow,
-    /// Its keys and accumulators; taken out one by one, so that the table is empty in the end.
+    /// The keys and accumulators of a window of one slice; taken out one by one, so that the table is empty in the end.
     table: KeyTable<K, A>,
-    /// Whether that is one for windows of several slices.
-    is_whole: bool,
+}
+
+/// Where a record goes.
+enum Place {
+    /// To the recent slice.
+    Recent,
+    /// To the slice of this index, which is in the window that is put together, and in that as well. So many of its windows
+    /// are closed already.
+    Entered(usize, u64),
 }
 
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
@@ -170,18 +186,14 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             windows,
             aggregate,
             slices: VecDeque::with_capacity(64),
+            partial: 0,
             recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, table },
             tables: Tables::new(limits, SPARE_MIN),
-            whole: Tables::new(limits, 1),
+            whole: Whole::new(limits),
             fresh: 0,
-            fired: 0,
             open_from: i64::MIN,
             own: (Watermark::MIN, i64::MIN),
-            firing: Firing {
-                window: TimeWindow { start: zero, end: zero },
-                table: KeyTable::absent(),
-                is_whole: false,
-            },
+            firing: Firing { window: TimeWindow { start: zero, end: zero }, table: KeyTable::absent() },
             fault: None,
             tally: Tally::default(),
             values: PhantomData,
@@ -191,7 +203,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
     /// The same for so many keys in a window. It must not have seen anything yet.
     #[must_use]
     pub fn with_limits(self, limits: KeyLimits) -> Self {
-        Self { tables: Tables::new(limits, SPARE_MIN), whole: Tables::new(limits, 1), ..self }
+        Self { tables: Tables::new(limits, SPARE_MIN), whole: Whole::new(limits), ..self }
     }
 
     /// Puts the recent slice's table back in its place.
@@ -215,9 +227,15 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         }
     }
 
-    /// Makes the slice of `time` the recent one; the number of windows missed if they are all closed.
+    /// Whether a window takes over what the one before came to.
+    fn carries_over(&self) -> bool {
+        A::Algebra::CAN_SUBTRACT && !self.windows.tumble()
+    }
+
+    /// Makes the slice of `time` the recent one, if records are simply added to it; the number of windows missed if they are
+    /// all closed.
     #[inline(never)]
-    fn turn_to(&mut self, time: Timestamp) -> Result<(), u64> {
+    fn turn_to(&mut self, time: Timestamp) -> Result<Place, u64> {
         self.leave_recent();
         let number = self.windows.slice_at(time);
         let (first, last) = self.windows.windows_over(number);
@@ -235,14 +253,38 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             Ok(index) => index,
             Err(index) => {
                 let table = self.tables.take(self.slices.len());
-                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), table });
+                let slice = Slice { number, first, windows: (counts_from, last), table };
+                self.partial += usize::from(slice.is_partial());
+                self.slices.insert(index, slice);
                 index
             }
         };
+        if self.carries_over() && counts_from < self.open_from {
+            return Ok(Place::Entered(index, missed));
+        }
         let (start, length) = self.windows.extent(number);
         let table = mem::replace(&mut self.slices[index].table, KeyTable::absent());
         self.recent = Recent { start, length, index: Some(index), missed, records: 0, table };
-        Ok(())
+        Ok(Place::Recent)
+    }
+
+    /// Adds a record to a slice that is in the window put together, and to that.
+    #[cold]
+    #[inline(never)]
+    fn add_to_entered(&mut self, index: usize, missed: u64, key: K, value: &T) {
+        let Self { aggregate, slices, tables, whole, fault, .. } = self;
+        let table = &mut slices[index].table;
+        let (acc, found) = (aggregate.lift(value), table.find(&key));
+        whole.enter(&key, &acc, found.is_err(), |acc, other| aggregate.combine(acc, other), fault);
+        match found {
+            Ok(slot) => aggregate.combine(&mut table.at_mut(slot).1, &acc),
+            Err(hash) => {
+                tables.begin(table, (key, hash), acc, fault);
+                tables.note(table.len());
+            }
+        }
+        self.tally.on_time += 1;
+        self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
     }
 
     /// Begins the accumulator of a key that is new in the recent slice; or adds to it, if it is not among those expected.
@@ -308,56 +350,69 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
     fn assemble(&mut self, number: i64) {
-        let Self { slices, firing: Firing { window, table, is_whole }, .. } = self;
-        let over = slices.partition_point(|slice| slice.first <= number);
-        let counts = |slice: &Slice<K, A::Acc>| slice.windows.0 <= number;
-        *is_whole = slices.range(..over).filter(|slice| counts(slice)).nth(1).is_some();
-        match slices.range_mut(..over).find(|slice| counts(slice) && slice.windows.1 == number) {
+        self.firing.window = self.windows.window(number);
+        if self.windows.tumble() {
             // A slice that is a window by itself is not needed after it: its table goes as it is.
-            Some(slice) if !*is_whole => mem::swap(table, &mut slice.table),
-            _ => {
-                *is_whole = true;
-                *table = self.whole.take(0);
-                for (key, part) in
-                    slices.range(..over).filter(|slice| counts(slice)).flat_map(|slice| slice.table.iter())
-                {
-                    match table.find(key) {
-                        Ok(slot) => self.aggregate.combine(&mut table.at_mut(slot).1, part),
-                        Err(hash) => {
-                            self.whole.begin(table, (key.clone(), hash), part.clone(), &mut self.fault);
-                        }
-                    }
-                }
-            }
+            let slice = self.slices.front_mut().expect("a window that has records has its slice");
+            mem::swap(&mut self.firing.table, &mut slice.table);
+            return self.firing.table.begin_to_empty();
         }
-        self.fired = table.len();
-        self.fresh = slices.range(over..).map(|slice| slice.table.len()).sum();
-        table.begin_to_empty();
-        *window = self.windows.window(number);
+        let carries_over = self.carries_over();
+        let Self { slices, aggregate, whole, fault, open_from, .. } = self;
+        let over = slices.partition_point(|slice| slice.first <= number);
+        // Those before it are in already, but for some whose records did not count until now.
+        let from = if carries_over && self.partial == 0 {
+            slices.partition_point(|slice| slice.first < *open_from)
+        } else {
+            0
+        };
+        let comes_in = |slice: &&Slice<K, A::Acc>| {
+            slice.windows.0 <= number && (!carries_over || *open_from <= slice.windows.0)
+        };
+        for (key, part) in slices.range(from..over).filter(comes_in).flat_map(|slice| slice.table.iter()) {
+            whole.enter(key, part, true, |acc, other| aggregate.combine(acc, other), fault);
+        }
+        whole.fire(carries_over);
+        let waits = |slice: &&Slice<K, A::Acc>| number < slice.windows.0;
+        let waiting = slices.range(if self.partial == 0 { over } else { 0 }..).filter(waits);
+        self.fresh = waiting.map(|slice| slice.table.len()).sum();
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
+            if self.carries_over() {
+                for (key, part) in slice.table.iter() {
+                    self.whole.leave(key, part, |acc, part| A::Algebra::subtract(&self.aggregate, acc, part));
+                }
+            }
+            self.partial -= usize::from(slice.is_partial());
             self.tables.put_back(slice.table);
         }
     }
 
-    /// Emits what is left of the window being fired, keys in the order in which they first appeared: slice by slice, and
-    /// as they came within each.
+    /// Emits what is left of the window being fired, keys in the order in which they came into it: slice by slice, and as
+    /// they first appeared within each.
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Firing { window, table, is_whole } = &mut self.firing;
+        let Self { firing: Firing { window, table }, aggregate, whole, tally, fault, .. } = self;
+        while !whole.has_fired() {
+            if !out.has_room() {
+                return Step::More;
+            }
+            let Some((key, acc)) = whole.next(fault) else { break };
+            tally.results += 1;
+            out.emit(window.result(key, aggregate.finish(acc)));
+        }
         loop {
             if !out.has_room() && !table.is_emptied() {
                 return Step::More;
             }
             let Some((key, acc)) = table.take_next() else { break };
-            self.tally.results += 1;
-            out.emit(window.result(key, self.aggregate.finish(acc)));
+            tally.results += 1;
+            out.emit(window.result(key, aggregate.finish(acc)));
         }
         // The next slice is to get this one, which is still in cache.
-        let tables = if *is_whole { &mut self.whole } else { &mut self.tables };
-        tables.put_back_emptied(mem::replace(table, KeyTable::absent()));
+        self.tables.put_back_emptied(mem::replace(table, KeyTable::absent()));
         Step::Done
     }
 }
@@ -380,10 +435,14 @@ where
     #[inline(always)]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
         let Record { time, value: Keyed { key, value } } = record;
-        if !self.recent.contains(time)
-            && let Err(missed) = self.turn_to(time)
-        {
-            return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
+        if !self.recent.contains(time) {
+            match self.turn_to(time) {
+                Ok(Place::Recent) => {}
+                Ok(Place::Entered(index, missed)) => return self.add_to_entered(index, missed, key, &value),
+                Err(missed) => {
+                    return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
+                }
+            }
         }
         match self.recent.table.base().value(&key) {
             Ok(acc) => self.aggregate.add(acc, &value),
@@ -447,9 +506,8 @@ where
         if self.windows.tumble() {
             return tables;
         }
-        self.whole.note(self.fired + self.fresh);
         // Both are asked, so that neither is late for want of the other.
-        tables.and(self.whole.prepare(records, NoneInUse))
+        tables.and(self.whole.prepare(records, self.fresh))
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -1,6 +1,6 @@
 //! Windows in two stages: parts of them where the records are, wholes where the keys are.
 
-use std::{collections::VecDeque, hash::Hash, marker::PhantomData, mem};
+use std::{collections::VecDeque, convert::Infallible, hash::Hash, marker::PhantomData, mem};
 
 use nacreous_watermark::{Timestamp, Watermark};
 
@@ -9,7 +9,7 @@ use super::{
     tables::{InUse, Tables},
 };
 use crate::{
-    Aggregate, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
+    Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
     state::KeyTable,
 };
 
@@ -31,9 +31,25 @@ pub struct WindowPartials<K, A: Aggregate<T>, T>(WindowFold<K, Unfinished<A>, T>
 #[derive(Debug, Clone)]
 struct Unfinished<A>(A);
 
+/// The algebra that it keeps.
+enum Same<G> {
+    #[expect(dead_code, reason = "it stands for a type")]
+    Never(Infallible, PhantomData<G>),
+}
+
+impl<T, A: Aggregate<T>, G: Algebra<A, T>> Algebra<Unfinished<A>, T> for Same<G> {
+    const CAN_SUBTRACT: bool = G::CAN_SUBTRACT;
+
+    #[inline(always)]
+    fn subtract(aggregate: &Unfinished<A>, acc: &mut A::Acc, other: &A::Acc) {
+        G::subtract(&aggregate.0, acc, other);
+    }
+}
+
 impl<T, A: Aggregate<T>> Aggregate<T> for Unfinished<A> {
     type Acc = A::Acc;
     type Out = A::Acc;
+    type Algebra = Same<A::Algebra>;
 
     #[inline(always)]
     fn lift(&self, value: &T) -> A::Acc {

@@ -1,4 +1,4 @@
-use std::{hash::Hash, iter};
+use std::hash::Hash;
 
 use crate::{
     Block, Fault, KeyLimits, Prepared, Supplies,
@@ -116,22 +116,10 @@ pub(super) trait InUse<K, A> {
     where
         K: 'a,
         A: 'a;
-}
 
-/// No tables are in use.
-pub(super) struct NoneInUse;
-
-impl<K, A> InUse<K, A> for NoneInUse {
-    fn slices(&self) -> usize {
+    /// How many keys are going to be put into each of them, besides those that records bring.
+    fn promised(&self) -> usize {
         0
-    }
-
-    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
-    where
-        K: 'a,
-        A: 'a,
-    {
-        iter::empty()
     }
 }
 
@@ -244,7 +232,7 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
         // The next to be taken may come to have as many keys as any before.
         let suffices =
             |table: &KeyTable<K, A>| table.headroom() >= self.longest.min(self.limits.most) + new_keys;
-        let is_ready = headroom >= new_keys && self.spare.last().is_some_and(suffices);
+        let is_ready = headroom >= new_keys + in_use.promised() && self.spare.last().is_some_and(suffices);
         if is_ready { Prepared::Ready } else { Prepared::Waiting }
     }
 

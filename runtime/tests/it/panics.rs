@@ -7,7 +7,7 @@ use std::{
 };
 
 use nacreous::{
-    Aggregate, BoxError, Failure, JobStatus, RunError,
+    Aggregate, BoxError, CommutativeMonoid, Failure, JobStatus, RunError,
     prelude::*,
     sink::Sink,
     source::{Demand, Intake, Readiness, Source},
@@ -54,6 +54,7 @@ struct TrappedSum(Trap);
 impl Aggregate<i64> for TrappedSum {
     type Acc = i64;
     type Out = i64;
+    type Algebra = CommutativeMonoid;
 
     fn lift(&self, value: &i64) -> i64 {
         self.0.pass("lift");

@@ -1,5 +1,24 @@
+use std::iter;
+
 use super::*;
 use crate::supply::tests::Late;
+
+/// No tables are in use.
+struct NoneInUse;
+
+impl<K, A> InUse<K, A> for NoneInUse {
+    fn slices(&self) -> usize {
+        0
+    }
+
+    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
+    where
+        K: 'a,
+        A: 'a,
+    {
+        iter::empty()
+    }
+}
 
 #[test]
 fn all_tables_come_to_have_room_for_as_many_keys_as_the_longest_has() {

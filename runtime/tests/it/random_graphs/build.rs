@@ -1,11 +1,11 @@
 //! Programs as graphs of the runtime.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, iter};
 
 use fastrand::Rng;
 use nacreous::{
-    BoxedStream, Collected, Context, Either, Interval, JobReport, KeyedStream, Offset, Process, RunError,
-    Stream, Upstream, prelude::*,
+    AbelianGroup, BoxedStream, Collected, Context, Either, Group, Interval, JobReport, KeyedStream, Offset,
+    Process, RunError, Stats, Stream, Upstream, prelude::*,
 };
 
 use super::{
@@ -193,12 +193,51 @@ pub(crate) fn window(
     let keyed = keyed(on, joints.parallelism());
     // Where keys are limited, records go to where their key is kept; else each instance adds up its own first.
     let keyed = if size % 2 == 1 { keyed.max_keys(1_000) } else { keyed };
-    let (results, late) = keyed.window(windows).aggregate(stats(|item: &Item| item.value));
-    let results = results.map(|result| {
+    let digest = |result: WindowResult<u16, Stats>| {
         let figures = result.value;
         functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
-    });
-    vec![results.joint(joints), late.map(|late| late.value).joint(joints)]
+    };
+    // What has left a window is taken out again, or each window is put together anew.
+    if size % 3 > 0 {
+        let (results, late) = keyed.window(windows).aggregate(Census);
+        return vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)];
+    }
+    let (results, late) = keyed.window(windows).aggregate(stats(|item: &Item| item.value));
+    vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+}
+
+/// All values, and how often each was there: a group, though the least and the greatest are known.
+#[derive(Clone)]
+struct Census;
+
+impl Aggregate<Item> for Census {
+    type Acc = BTreeMap<i64, u64>;
+    type Out = Stats;
+    type Algebra = AbelianGroup;
+
+    fn lift(&self, item: &Item) -> Self::Acc {
+        BTreeMap::from([(item.value, 1)])
+    }
+
+    fn combine(&self, acc: &mut Self::Acc, other: &Self::Acc) {
+        other.iter().for_each(|(value, count)| *acc.entry(*value).or_insert(0) += count);
+    }
+
+    fn finish(&self, acc: Self::Acc) -> Stats {
+        let all = || acc.iter().flat_map(|(value, count)| iter::repeat_n(*value, *count as usize));
+        Stats {
+            count: all().count() as u64,
+            sum: all().map(i128::from).sum(),
+            min: all().min().expect("a result is of some record"),
+            max: all().max().expect("a result is of some record"),
+        }
+    }
+}
+
+impl Group<Item> for Census {
+    fn subtract(&self, acc: &mut Self::Acc, other: &Self::Acc) {
+        other.iter().for_each(|(value, count)| *acc.get_mut(value).expect("it was put in") -= count);
+    }
 }
 
 fn either(value: Either<Item, Item>) -> Item {

@@ -77,7 +77,8 @@ fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_
         let mut out = Vec::new();
         for round in 0..200_i64 {
             let mut waits = 0;
-            while hashed(128, || fold.prepare(50)) == Prepared::Waiting {
+            // 128 of the slices, and as many of the window that is put together of them.
+            while hashed(256, || fold.prepare(50)) == Prepared::Waiting {
                 waits += 1;
                 assert!(waits < 1_000, "seed {seed}, round {round}: waits for what does not come");
             }
@@ -93,7 +94,10 @@ fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_
                 (0..3).for_each(|back| *oracle.entry((last - back * 10 + 30, key)).or_insert(0) += 1);
             }
             let watermark = Watermark::at(Timestamp::from_nanos(round));
+            while fold.prepare(50) == Prepared::Waiting {}
+            let before = fold.whole.capacity();
             assert_eq!(fold.on_watermark(watermark, &mut out), Step::Done);
+            assert!(fold.whole.capacity() <= before, "seed {seed}, round {round}: made on the spot");
         }
         assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
         let mut results = results(&out);

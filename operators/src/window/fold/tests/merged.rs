@@ -88,10 +88,13 @@ impl Case {
     }
 
     /// The same from the operator, the inputs interleaved at random.
-    fn run(&self, random: &mut fastrand::Rng) -> Outcome {
+    fn run<A>(&self, aggregate: A, random: &mut fastrand::Rng) -> Outcome
+    where
+        A: Aggregate<i64, Acc: Send + 'static, Out = Stats>,
+    {
         let windows = Sliding::new(nanos(self.size), nanos(self.every)).unwrap();
         let limits = KeyLimits { expected: 1 << random.u32(0..9), ..KeyLimits::default() };
-        let mut fold = WindowFold::new(windows, stats(|n: &i64| *n)).with_limits(limits);
+        let mut fold = WindowFold::new(windows, aggregate).with_limits(limits);
         let memory = random.u8(0..3);
         match memory {
             0 => {}
@@ -159,7 +162,8 @@ fn any_interleaving_of_inputs_gives_what_the_naive_recomputation_gives() {
         let case = Case::random(&mut random);
         let expected = case.naive();
         for _ in 0..4 {
-            assert_eq!(case.run(&mut random), expected, "seed {seed}: {case:?}");
+            assert_eq!(case.run(stats(|n: &i64| *n), &mut random), expected, "seed {seed}: {case:?}");
+            assert_eq!(case.run(Census, &mut random), expected, "as a group, seed {seed}: {case:?}");
         }
     }
 }

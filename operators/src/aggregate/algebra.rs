@@ -1,0 +1,84 @@
+use super::Aggregate;
+
+/// What is known of how an aggregate combines: [`CommutativeMonoid`] or [`AbelianGroup`].
+pub trait Algebra<A: Aggregate<T> + ?Sized, T> {
+    /// Whether what was combined can be taken out again.
+    const CAN_SUBTRACT: bool;
+
+    /// Takes it out. Not called where it cannot be.
+    #[doc(hidden)]
+    fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc);
+}
+
+/// An aggregate that combines in any order, and can do no more.
+#[derive(Debug, Clone, Copy)]
+pub enum CommutativeMonoid {}
+
+/// An aggregate that is a [`Group`].
+#[derive(Debug, Clone, Copy)]
+pub enum AbelianGroup {}
+
+/// An aggregate from which what was combined can be taken out again, as if it had never been in: count, sum, mean. Its
+/// [`Algebra`](Aggregate::Algebra) is [`AbelianGroup`].
+///
+/// Windows that overlap then have one running accumulator for each key, to which a slice is added when it comes in, and from
+/// which it is taken when it leaves.
+///
+/// ```
+/// # use nacreous_operators::{AbelianGroup, Aggregate, Group, laws};
+/// /// Tells whether all bits come in pairs.
+/// struct Parity;
+///
+/// impl Aggregate<u64> for Parity {
+///     type Acc = u64;
+///     type Out = bool;
+///     type Algebra = AbelianGroup;
+///
+///     fn lift(&self, bits: &u64) -> u64 {
+///         *bits
+///     }
+///
+///     fn combine(&self, acc: &mut u64, other: &u64) {
+///         *acc ^= other;
+///     }
+///
+///     fn finish(&self, acc: u64) -> bool {
+///         acc == 0
+///     }
+/// }
+///
+/// impl Group<u64> for Parity {
+///     fn subtract(&self, acc: &mut u64, other: &u64) {
+///         *acc ^= other;
+///     }
+/// }
+///
+/// laws::of_groups(&Parity, &[0, 1, 2, u64::MAX]);
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no group over `{T}`: nothing can be taken out of what it has combined",
+    note = "say how, with `impl Group<{T}>`, or that it cannot, with `type Algebra = CommutativeMonoid`",
+    note = "a float sum cannot: what was rounded away when a large number came in does not return when it leaves; \
+            sum fixed-point integers, as `sum(|value| (value * 100.0).round() as i64)` does"
+)]
+pub trait Group<T>: Aggregate<T> {
+    /// Takes out of `acc` all that `other` holds, which has been combined into it.
+    fn subtract(&self, acc: &mut Self::Acc, other: &Self::Acc);
+}
+
+impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {
+    const CAN_SUBTRACT: bool = false;
+
+    fn subtract(_: &A, _: &mut A::Acc, _: &A::Acc) {
+        unreachable!("nothing is taken out of what is no group")
+    }
+}
+
+impl<T, A: Group<T> + ?Sized> Algebra<A, T> for AbelianGroup {
+    const CAN_SUBTRACT: bool = true;
+
+    #[inline(always)]
+    fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc) {
+        aggregate.subtract(acc, other);
+    }
+}

@@ -1,0 +1,143 @@
+//! What holds for every aggregate, tried on values of yours: one line in a test.
+//!
+//! ```
+//! use nacreous_operators::{laws, sum};
+//!
+//! laws::of_groups(&sum(|n: &i64| *n), &[0, 1, -7, i64::MAX]);
+//! ```
+//!
+//! All triples of the values are tried, so some ten well-chosen ones are enough: zero, one, the extremes, two that are equal, two
+//! that come to the same.
+
+use std::fmt::Debug;
+
+use super::{Aggregate, Group};
+
+/// Tries whether it combines the same in any order, and whether adding a value is combining with that value lifted.
+///
+/// # Panics
+/// If not: says which law is broken, and by which values.
+pub fn of_aggregates<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
+    let lift = |value: &T| aggregate.lift(value);
+    let both = |mut one: A::Acc, other: &A::Acc| {
+        aggregate.combine(&mut one, other);
+        one
+    };
+    let same = |law: &str, one: A::Acc, other: A::Acc, values: &[&T]| {
+        let (one, other) = (aggregate.finish(one), aggregate.finish(other));
+        assert!(one == other, "{law}: {one:?} on the one side, {other:?} on the other, of {values:?}");
+    };
+    for a in values {
+        for b in values {
+            let mut added = lift(a);
+            aggregate.add(&mut added, b);
+            same("adding a value is combining with it lifted", added, both(lift(a), &lift(b)), &[a, b]);
+            same("it combines in any order", both(lift(a), &lift(b)), both(lift(b), &lift(a)), &[a, b]);
+            for c in values {
+                let (first, last) = (both(lift(a), &lift(b)), both(lift(b), &lift(c)));
+                let law = "what is combined first makes no difference";
+                same(law, both(first, &lift(c)), both(lift(a), &last), &[a, b, c]);
+            }
+        }
+    }
+}
+
+/// Tries that, and whether what is taken out of a group again leaves it as if it had never been in.
+///
+/// # Panics
+/// If not: says which law is broken, and by which values.
+pub fn of_groups<T: Debug, A: Group<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
+    of_aggregates(aggregate, values);
+    for a in values {
+        for b in values {
+            for c in values {
+                let mut acc = aggregate.lift(a);
+                [b, c].into_iter().for_each(|value| aggregate.add(&mut acc, value));
+                aggregate.subtract(&mut acc, &aggregate.lift(b));
+                let mut without = aggregate.lift(a);
+                aggregate.add(&mut without, c);
+                let (found, expected) = (aggregate.finish(acc), aggregate.finish(without));
+                assert!(
+                    found == expected,
+                    "what is taken out is as if it had never been in: {found:?} and not {expected:?}, of {:?} without \
+                     the second",
+                    [a, b, c]
+                );
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+
+    use super::*;
+    use crate::{AbelianGroup, CommutativeMonoid};
+
+    /// Combines by a function of its own.
+    struct By(fn(f64, f64) -> f64);
+
+    impl Aggregate<f64> for By {
+        type Acc = f64;
+        type Out = f64;
+        type Algebra = CommutativeMonoid;
+
+        fn lift(&self, value: &f64) -> f64 {
+            *value
+        }
+
+        fn combine(&self, acc: &mut f64, other: &f64) {
+            *acc = (self.0)(*acc, *other);
+        }
+
+        fn finish(&self, acc: f64) -> f64 {
+            acc
+        }
+    }
+
+    fn broken(by: fn(f64, f64) -> f64, values: &[f64]) -> Option<String> {
+        let panic = catch_unwind(|| of_aggregates(&By(by), values)).err()?;
+        panic.downcast_ref::<String>().cloned()
+    }
+
+    #[test]
+    fn what_breaks_a_law_is_told_which() {
+        assert_eq!(broken(f64::max, &[1.0, 2.0, -3.0]), None);
+        let sum = broken(|a, b| a + b, &[1e16, 1.0, -1e16]).expect("a sum of floats depends on the order");
+        assert!(sum.starts_with("what is combined first makes no difference"), "{sum}");
+        let left = broken(|a, _| a, &[1.0, 2.0]).expect("the first is not the second");
+        assert!(left.starts_with("it combines in any order") && left.contains("[1.0, 2.0]"), "{left}");
+    }
+
+    /// A sum that forgets to take out.
+    struct Keeps;
+
+    impl Aggregate<i64> for Keeps {
+        type Acc = i64;
+        type Out = i64;
+        type Algebra = AbelianGroup;
+
+        fn lift(&self, value: &i64) -> i64 {
+            *value
+        }
+
+        fn combine(&self, acc: &mut i64, other: &i64) {
+            *acc += other;
+        }
+
+        fn finish(&self, acc: i64) -> i64 {
+            acc
+        }
+    }
+
+    impl Group<i64> for Keeps {
+        fn subtract(&self, _: &mut i64, _: &i64) {}
+    }
+
+    #[test]
+    #[should_panic(expected = "what is taken out is as if it had never been in: 3 and not 2")]
+    fn a_group_that_takes_nothing_out_is_none() {
+        of_groups(&Keeps, &[1]);
+    }
+}

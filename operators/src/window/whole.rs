@@ -1,0 +1,206 @@
+//! Windows of several slices: what their keys come to, put together from slice to slice.
+
+use std::{hash::Hash, iter, mem};
+
+use super::tables::{InUse, Tables};
+use crate::{
+    Fault, KeyLimits, Prepared, Supplies,
+    key::{SlotNumber, hash_key},
+    state::KeyTable,
+};
+
+/// The keys of a window that is put together, and what they come to.
+///
+/// It is kept from window to window if slices can be [taken out](Self::leave) of it again, and emptied with each otherwise.
+pub(super) struct Whole<K, A> {
+    table: KeyTable<K, Live<A>>,
+    /// And others like it.
+    tables: Tables<K, Live<A>>,
+    /// The most keys that a window may have.
+    most: usize,
+    /// How many of its keys are in no slice of the window any more.
+    dead: usize,
+    /// How many keys the window fired last had.
+    fired: usize,
+    firing: Firing<K, A>,
+}
+
+/// What a key comes to.
+#[derive(Clone)]
+struct Live<A> {
+    acc: A,
+    /// In how many slices of the window it is.
+    slices: u32,
+}
+
+/// What has not been emitted of a window.
+enum Firing<K, A> {
+    /// All has been.
+    Done,
+    /// The keys from this one on. They stay.
+    From(u32),
+    /// What is left in the table. Nothing stays.
+    Emptying,
+    /// What is left in this one. The others are back in the table, but for those in no slice.
+    Sifting(KeyTable<K, Live<A>>),
+}
+
+/// The table is sifted once more than one in so many keys is dead.
+const DEAD_IN: usize = 4;
+
+/// How many keys are about to be put into a table.
+struct Filling<'a, K, A> {
+    table: &'a mut KeyTable<K, Live<A>>,
+    promised: usize,
+}
+
+impl<K, A> InUse<K, Live<A>> for Filling<'_, K, A> {
+    fn slices(&self) -> usize {
+        0
+    }
+
+    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, Live<A>>>
+    where
+        K: 'a,
+        A: 'a,
+    {
+        iter::once(&mut *self.table)
+    }
+
+    fn promised(&self) -> usize {
+        self.promised
+    }
+}
+
+impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
+    pub(super) fn new(limits: KeyLimits) -> Self {
+        // What is dead and still in the table does not count.
+        let mut tables = Tables::new(KeyLimits { most: usize::MAX, ..limits }, 1);
+        Self { table: tables.take(0), tables, most: limits.most, dead: 0, fired: 0, firing: Firing::Done }
+    }
+
+    pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
+    where
+        K: Send,
+        A: Send + 'static,
+    {
+        self.tables.connect(supplies);
+    }
+
+    /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new.
+    pub(super) fn prepare(&mut self, records: usize, fresh: usize) -> Prepared {
+        let keys = self.fired + fresh.min(self.most);
+        self.tables.note(keys);
+        let promised = keys.saturating_sub(self.table.len());
+        self.tables.prepare(records, Filling { table: &mut self.table, promised })
+    }
+
+    /// Adds what a key comes to in a slice; `is_new` if it has come to nothing there before.
+    pub(super) fn enter(
+        &mut self,
+        key: &K,
+        acc: &A,
+        is_new: bool,
+        combine: impl FnOnce(&mut A, &A),
+        fault: &mut Option<Fault>,
+    ) {
+        match self.table.find(key) {
+            Ok(slot) => {
+                let live = &mut self.table.at_mut(slot).1;
+                if live.slices == 0 {
+                    self.dead -= 1;
+                    live.acc.clone_from(acc);
+                } else {
+                    combine(&mut live.acc, acc);
+                }
+                live.slices += u32::from(is_new);
+            }
+            Err(_) if self.table.len() - self.dead >= self.most => {
+                *fault = Some(Fault::TooManyKeys { most: self.most });
+            }
+            Err(hash) => {
+                let live = Live { acc: acc.clone(), slices: 1 };
+                self.tables.begin(&mut self.table, (key.clone(), hash), live, fault);
+            }
+        }
+    }
+
+    /// Takes out what a key came to in a slice that has been added.
+    pub(super) fn leave(&mut self, key: &K, acc: &A, subtract: impl FnOnce(&mut A, &A)) {
+        // One that was beyond the limit is not there.
+        let Ok(slot) = self.table.find(key) else { return };
+        let live = &mut self.table.at_mut(slot).1;
+        live.slices -= 1;
+        if live.slices == 0 {
+            self.dead += 1;
+        } else {
+            subtract(&mut live.acc, acc);
+        }
+    }
+
+    /// Begins to emit what there is. All of it stays for the next window, or none.
+    pub(super) fn fire(&mut self, stays: bool) {
+        self.fired = self.table.len();
+        self.firing = if !stays {
+            self.table.begin_to_empty();
+            Firing::Emptying
+        } else if self.dead > self.table.len() / DEAD_IN {
+            let mut old = mem::replace(&mut self.table, self.tables.take(0));
+            old.begin_to_empty();
+            self.dead = 0;
+            Firing::Sifting(old)
+        } else {
+            Firing::From(0)
+        };
+    }
+
+    /// For how many keys there is memory.
+    #[cfg(test)]
+    pub(super) fn capacity(&self) -> usize {
+        self.table.capacity()
+    }
+
+    /// Whether nothing is left to be emitted. (There may be nothing even if this says no.)
+    pub(super) fn has_fired(&self) -> bool {
+        matches!(self.firing, Firing::Done)
+    }
+
+    /// The next key and what it comes to, in the order in which the keys came in.
+    pub(super) fn next(&mut self, fault: &mut Option<Fault>) -> Option<(K, A)> {
+        match &mut self.firing {
+            Firing::Done => None,
+            Firing::From(slot) => {
+                while (*slot as usize) < self.table.len() {
+                    let (key, live) = self.table.at_mut(SlotNumber::new(*slot));
+                    *slot += 1;
+                    if live.slices > 0 {
+                        return Some((key.clone(), live.acc.clone()));
+                    }
+                }
+                self.firing = Firing::Done;
+                None
+            }
+            Firing::Emptying => {
+                let next = self.table.take_next().map(|(key, live)| (key, live.acc));
+                if next.is_none() {
+                    self.firing = Firing::Done;
+                }
+                next
+            }
+            Firing::Sifting(old) => {
+                while let Some((key, live)) = old.take_next() {
+                    if live.slices > 0 {
+                        let next = (key.clone(), live.acc.clone());
+                        let hash = hash_key(&key);
+                        self.tables.begin(&mut self.table, (key, hash), live, fault);
+                        return Some(next);
+                    }
+                }
+                let old = mem::replace(old, KeyTable::absent());
+                self.tables.put_back_emptied(old);
+                self.firing = Firing::Done;
+                None
+            }
+        }
+    }
+}
