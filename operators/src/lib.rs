@@ -18,6 +18,7 @@
 
 mod aggregate;
 mod batch;
+mod fifo;
 #[cfg(test)]
 mod interleaving;
 mod join;
@@ -39,6 +40,7 @@ pub use aggregate::{
     count, laws, mean, stats, sum,
 };
 pub use batch::{Batch, Record, Signal};
+pub use fifo::DabaLite;
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
