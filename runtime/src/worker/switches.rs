@@ -63,13 +63,17 @@ impl<'a> Switches<'a> {
             Order::Recall { task } => (task, &mut recall),
         };
         let found = tasks.iter_mut().find(|task| task.planned.number == number);
-        if let Some(task) = found.filter(|task| task.state == State::Running)
-            && let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(task)))
-        {
-            // What had gathered between two of its operators was handed on.
-            self.worker.panicked(panic);
-            task.state = State::Leaving { sound: false };
+        if let Some(task) = found.filter(|task| task.state == State::Running) {
+            self.guarded(task, act);
         }
+    }
+
+    /// Does something to a task; whether it did not panic. (What has gathered between two of its operators is handed on first.)
+    fn guarded(&self, resident: &mut Resident, act: impl FnOnce(&mut Resident)) -> bool {
+        let Err(panic) = catch_unwind(AssertUnwindSafe(|| act(resident))) else { return true };
+        self.worker.panicked(panic);
+        resident.state = State::Leaving { sound: false };
+        false
     }
 
     /// Makes a task of its own of what is behind a joint.
@@ -125,14 +129,14 @@ impl<'a> Switches<'a> {
     fn give_away(&self, number: usize, to: usize, board: &Switchboard, tasks: &mut Vec<Resident>) {
         let running = |task: &Resident| task.planned.number == number && task.state == State::Running;
         let Some(index) = tasks.iter().position(running).filter(|_| to != self.worker.index) else { return };
-        if tasks[index].rejoining {
+        let leaves = |task: &mut Resident| task.planned.task.change(&mut Change::MoveTo(to));
+        if tasks[index].rejoining || !self.guarded(&mut tasks[index], leaves) {
             return;
         }
-        let Resident { mut planned, blocked, .. } = tasks.remove(index);
+        let Resident { planned, blocked, .. } = tasks.remove(index);
         if blocked {
             planned.meter.unblocked(self.worker.now_ns());
         }
-        planned.task.change(&mut Change::MoveTo(to));
         self.worker.watch.layout().tasks[number].instance.worker = to;
         board.leave(to, Order::Adopt(planned));
     }

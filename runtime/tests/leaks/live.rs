@@ -74,6 +74,14 @@ impl Holdings {
     }
 }
 
+/// Has all threads share one heap. Of several, each would keep some megabytes that it does not need any more, and how many there
+/// are is up to which threads happen to run at once.
+pub(crate) fn keep_one_heap() {
+    // SAFETY: it sets a number of the allocator's, whatever the state of the heap.
+    let done = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
+    assert_eq!(done, 1, "the allocator knows that setting");
+}
+
 /// The number of threads that belong to a job.
 fn job_threads() -> usize {
     let threads = fs::read_dir("/proc/self/task").unwrap();
