@@ -11,7 +11,9 @@
 //! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table, and against timely |
 //! | [`loops`] | the loops of data threads, for their instructions to be counted |
 //! | [`rings`] | the channels, against bare atomics and other crates |
+//! | [`plan`] | jobs that find out by themselves how to run, against all ways there are |
 //! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
+//! | [`windows`] | windows that overlap, against a loop by hand and against recomputing |
 //!
 //! `cargo run --release -p nacreous-benches --bin scorecard` runs them all.
 
@@ -26,3 +28,4 @@ pub mod loops;
 pub mod plan;
 pub mod rings;
 pub mod two_threads;
+pub mod windows;

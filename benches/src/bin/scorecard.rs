@@ -11,6 +11,7 @@ use nacreous_benches::{
     comparison::{Comparison, Score},
     flight_delays, growth, join, keyed_sum, plan,
     rings::{broadcast, fan_in, mpsc, round_trip, spsc},
+    windows,
 };
 
 /// Ours against rivals: run alternately in one process, results checked, medians and ratios with spread.
@@ -31,7 +32,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 28] = [
+const ROWS: [(&str, fn() -> Comparison); 31] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -39,6 +40,9 @@ const ROWS: [(&str, fn() -> Comparison); 28] = [
     ("keyed-sum/1M-keys/timely", keyed_sum::many_keys),
     ("keyed-sum/string-keys/timely", keyed_sum::string_keys),
     ("join/window/timely", join::against_timely),
+    ("window/sliding-sum-60-1/hand", windows::sliding_sum_hand),
+    ("window/10000-slides/recompute", windows::ten_thousand_slides),
+    ("window/insert-evict-p9999/two-stacks", windows::insert_evict_two_stacks),
     ("state/growth-worst/hashbrown", growth::worst_hashbrown),
     ("chain/fused-4/hand", chain::four_hand),
     ("chain/fused-1/timely", chain::one_timely),

@@ -211,7 +211,7 @@ pub(crate) fn window(
 struct Census;
 
 impl Aggregate<Item> for Census {
-    type Acc = BTreeMap<i64, u64>;
+    type Acc = BTreeMap<i64, usize>;
     type Out = Stats;
     type Algebra = AbelianGroup;
 
@@ -224,7 +224,7 @@ impl Aggregate<Item> for Census {
     }
 
     fn finish(&self, acc: Self::Acc) -> Stats {
-        let all = || acc.iter().flat_map(|(value, count)| iter::repeat_n(*value, *count as usize));
+        let all = || acc.iter().flat_map(|(value, count)| iter::repeat_n(*value, *count));
         Stats {
             count: all().count() as u64,
             sum: all().map(i128::from).sum(),

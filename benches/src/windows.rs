@@ -1,0 +1,229 @@
+//! Windows that overlap: against a loop written by hand, against putting each together anew, and the queue that they are made of
+//! against two stacks.
+
+mod hand;
+mod two_stacks;
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+    vec,
+};
+
+use nacreous::{BoxError, CommutativeMonoid, prelude::*, sink::Sink};
+use nacreous_operators::DabaLite;
+
+use self::two_stacks::TwoStacks;
+use crate::{
+    clock::Clock,
+    comparison::{Comparison, Digest, Measure, Outcome, Side, on_pinned_thread, timed},
+};
+
+const SECOND: i64 = 1_000_000_000;
+
+/// A key and a value; which second they are of is up to how many there are in one.
+#[derive(Debug, Clone, Copy)]
+struct Reading {
+    key: u64,
+    value: i64,
+}
+
+/// Records over so many seconds, in order.
+#[derive(Debug, Clone, Copy)]
+struct Readings {
+    /// Read over and over.
+    block: &'static [Reading],
+    seconds: i64,
+    a_second: i64,
+}
+
+impl Readings {
+    fn new(keys: u64, seconds: i64, a_second: i64) -> Self {
+        let mut random = fastrand::Rng::with_seed(44);
+        let reading = |_| Reading { key: random.u64(0..keys), value: random.i64(0..1_000) };
+        let block: Vec<_> = (0..1 << 16).map(reading).collect();
+        Self { block: block.leak(), seconds, a_second }
+    }
+
+    fn len(self) -> i64 {
+        self.seconds * self.a_second
+    }
+
+    /// With their times.
+    fn iter(self) -> impl Iterator<Item = (i64, Reading)> + Send + Clone {
+        let step = SECOND / self.a_second;
+        let times = (0..self.len()).map(move |n| n / self.a_second * SECOND + n % self.a_second * step);
+        times.zip(self.block.iter().copied().cycle())
+    }
+}
+
+/// Sums over so many seconds, each second, by key; in the runtime.
+fn ours<A>(readings: Readings, size: Duration, aggregate: A) -> u64
+where
+    A: Aggregate<(i64, Reading), Acc: Send, Out = i64> + Clone + Send + 'static,
+{
+    let graph = Graph::new();
+    let windows = Sliding::new(size, Duration::from_secs(1)).expect("the size is longer than a second");
+    let (sums, _late) = graph
+        .iter(readings.iter())
+        .event_time(|(time, _)| Timestamp::from_nanos(*time), BoundedDisorder::NONE)
+        .key_by(|(_, reading)| reading.key)
+        .window(windows)
+        .aggregate(aggregate);
+    let digest = Arc::default();
+    let _ = sums.to(Digested(Arc::clone(&digest)));
+    graph.run(JobOptions::default()).expect("the job runs");
+    digest.lock().unwrap_or_else(PoisonError::into_inner).value()
+}
+
+/// Ends the stream of sums in their digest.
+struct Digested(Arc<Mutex<Digest>>);
+
+impl Sink<WindowResult<u64, i64>> for Digested {
+    fn write(&mut self, sums: &mut vec::Drain<'_, Record<WindowResult<u64, i64>>>) -> Result<(), BoxError> {
+        let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in sums {
+            let WindowResult { window, key, value } = record.value;
+            add(&mut digest, window.start.as_nanos(), key, value);
+        }
+        Ok(())
+    }
+}
+
+fn add(digest: &mut Digest, start: i64, key: u64, sum: i64) {
+    digest.add(&[start.cast_unsigned(), key, sum.cast_unsigned()]);
+}
+
+fn value_of((_, reading): &(i64, Reading)) -> i64 {
+    reading.value
+}
+
+/// A minute by the second, a thousand keys of which each has sixteen records a second, against a ring for each key.
+pub fn sliding_sum_hand() -> Comparison {
+    let readings = Readings::new(1_024, 1_024, 16_384);
+    let millions = readings.len() as f64 / 1e6;
+    Comparison {
+        id: "window/sliding-sum-60-1/hand",
+        measure: Measure::Rate("M records/s"),
+        ours: timed(millions, move || {
+            ours(readings, Duration::from_secs(hand::SLICES as u64), sum(value_of))
+        }),
+        rival: timed(millions, move || on_pinned_thread(|| hand::run(readings))),
+    }
+}
+
+/// The same sum, of which nobody says that what has left can be taken out again.
+#[derive(Clone)]
+struct Anew;
+
+impl Aggregate<(i64, Reading)> for Anew {
+    type Acc = i64;
+    type Out = i64;
+    type Algebra = CommutativeMonoid;
+
+    fn lift(&self, (_, reading): &(i64, Reading)) -> i64 {
+        reading.value
+    }
+
+    fn combine(&self, acc: &mut i64, other: &i64) {
+        *acc = acc.wrapping_add(*other);
+    }
+
+    fn finish(&self, acc: i64) -> i64 {
+        acc
+    }
+}
+
+/// Ten thousand seconds by the second, four keys, against putting each window together anew, in the same operator.
+pub fn ten_thousand_slides() -> Comparison {
+    const SIZE: Duration = Duration::from_secs(10_000);
+    let readings = Readings::new(4, 10_500, 16);
+    let thousands = readings.len() as f64 / 1e3;
+    Comparison {
+        id: "window/10000-slides/recompute",
+        measure: Measure::Rate("k records/s"),
+        ours: timed(thousands, move || ours(readings, SIZE, sum(value_of))),
+        rival: timed(thousands, move || ours(readings, SIZE, Anew)),
+    }
+}
+
+/// How many values the queue holds.
+const QUEUED: u64 = 4_096;
+/// How often one comes and one leaves.
+const TURNS: u64 = 1_000_000;
+
+/// What is compared.
+trait Queue: Default {
+    fn insert(&mut self, value: u64);
+    fn evict(&mut self);
+    fn greatest(&self) -> u64;
+}
+
+#[inline(always)]
+fn greater(one: &u64, other: &u64) -> u64 {
+    *one.max(other)
+}
+
+impl Queue for DabaLite<u64> {
+    fn insert(&mut self, value: u64) {
+        self.insert(value, greater);
+    }
+
+    fn evict(&mut self) {
+        self.evict(greater);
+    }
+
+    fn greatest(&self) -> u64 {
+        self.query(greater).unwrap_or(0)
+    }
+}
+
+impl Queue for TwoStacks<u64> {
+    fn insert(&mut self, value: u64) {
+        self.insert(value, greater);
+    }
+
+    fn evict(&mut self) {
+        self.evict(greater);
+    }
+
+    fn greatest(&self) -> u64 {
+        self.query(greater).unwrap_or(0)
+    }
+}
+
+/// The time that it takes for a value to come and one to leave, which is longer one time in ten thousand, against two stacks.
+pub fn insert_evict_two_stacks() -> Comparison {
+    let clock = Clock::new();
+    let side = |turns: fn(Clock) -> (Vec<u64>, u64)| -> Side {
+        Box::new(move || {
+            let (ticks, digest) = on_pinned_thread(|| turns(clock));
+            Outcome { figure: clock.quantile(ticks, 0.9999), digest }
+        })
+    };
+    Comparison {
+        id: "window/insert-evict-p9999/two-stacks",
+        measure: Measure::Time("ns"),
+        ours: side(turns::<DabaLite<u64>>),
+        rival: side(turns::<TwoStacks<u64>>),
+    }
+}
+
+/// How long each turn took, in ticks, and a digest of what the queue came to.
+fn turns<Q: Queue>(clock: Clock) -> (Vec<u64>, u64) {
+    let mut random = fastrand::Rng::with_seed(45);
+    let values: Vec<u64> = (0..QUEUED + TURNS).map(|_| random.u64(..)).collect();
+    let (filling, turning) = values.split_at(usize::try_from(QUEUED).expect("a few thousand"));
+    let (mut queue, mut digest) = (Q::default(), Digest::default());
+    filling.iter().for_each(|value| queue.insert(*value));
+    // Touched before, so that no turn waits for a page.
+    let mut ticks = vec![1; turning.len()];
+    for (ticks, value) in ticks.iter_mut().zip(turning) {
+        let began = clock.ticks();
+        queue.insert(*value);
+        queue.evict();
+        *ticks = clock.ticks() - began;
+        digest.add(&[queue.greatest()]);
+    }
+    (ticks, digest.value())
+}
