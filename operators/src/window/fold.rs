@@ -18,7 +18,7 @@ use crate::{
 /// A record touches one accumulator, that of its key in its slice; a window that closes combines the
 /// slices it consists of. So disorder costs nothing but the memory of the slices still open. Of a
 /// [`Group`](crate::Group), a window that closes takes over what the one before came to: it adds the slices that have come in,
-/// and takes out those that have left. A record that comes behind the watermark to a slice that is in already is added to both.
+/// and takes out those that have left. A record that comes to a slice which is in already is added to the window itself.
 ///
 /// A record counts in each of its windows that the watermark, as it stood before the record, has not
 /// closed. If that leaves none it is late and goes out whole as [`Windowed::Late`].
@@ -38,8 +38,6 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
     aggregate: A,
     /// The slices that have records and lie in an open window, in order of time.
     slices: VecDeque<Slice<K, A::Acc>>,
-    /// How many of them are of records that do not count in the first of the slice's windows.
-    partial: usize,
     /// The slice that the last record went to. Its table is here, and an absent one in its place.
     recent: Recent<K, A::Acc>,
     /// Tables of slices that are not in use.
@@ -150,13 +148,6 @@ impl<K: Hash + Eq + 'static, Acc> Recent<K, Acc> {
     }
 }
 
-impl<K, A> Slice<K, A> {
-    /// Whether its records do not count in all of the slice's windows.
-    fn is_partial(&self) -> bool {
-        self.first < self.windows.0
-    }
-}
-
 /// The window being emitted, which may take several calls if the output is narrow.
 struct Firing<K, A> {
     window: TimeWindow,
@@ -168,9 +159,9 @@ struct Firing<K, A> {
 enum Place {
     /// To the recent slice.
     Recent,
-    /// To the slice of this index, which is in the window that is put together, and in that as well. So many of its windows
-    /// are closed already.
-    Entered(usize, u64),
+    /// To a slice that is in the window that is kept, until after the one of the first number. So many of its windows are closed
+    /// already.
+    Entered(i64, u64),
 }
 
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
@@ -186,7 +177,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             windows,
             aggregate,
             slices: VecDeque::with_capacity(64),
-            partial: 0,
             recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, table },
             tables: Tables::new(limits, SPARE_MIN),
             whole: Whole::new(limits),
@@ -248,41 +238,31 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         }
         // Windows that have fired need not be told from those that its records do not count in.
         let counts_from = if own_open <= self.open_from { first } else { first.max(own_open) };
+        if self.carries_over() && counts_from < self.open_from {
+            return Ok(Place::Entered(last, missed));
+        }
         let place = |slice: &Slice<_, _>| (slice.number, slice.windows.0);
         let index = match self.slices.binary_search_by_key(&(number, counts_from), place) {
             Ok(index) => index,
             Err(index) => {
                 let table = self.tables.take(self.slices.len());
-                let slice = Slice { number, first, windows: (counts_from, last), table };
-                self.partial += usize::from(slice.is_partial());
-                self.slices.insert(index, slice);
+                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), table });
                 index
             }
         };
-        if self.carries_over() && counts_from < self.open_from {
-            return Ok(Place::Entered(index, missed));
-        }
         let (start, length) = self.windows.extent(number);
         let table = mem::replace(&mut self.slices[index].table, KeyTable::absent());
         self.recent = Recent { start, length, index: Some(index), missed, records: 0, table };
         Ok(Place::Recent)
     }
 
-    /// Adds a record to a slice that is in the window put together, and to that.
+    /// Adds a record to the window that is kept.
     #[cold]
     #[inline(never)]
-    fn add_to_entered(&mut self, index: usize, missed: u64, key: K, value: &T) {
-        let Self { aggregate, slices, tables, whole, fault, .. } = self;
-        let table = &mut slices[index].table;
-        let (acc, found) = (aggregate.lift(value), table.find(&key));
-        whole.enter(&key, &acc, found.is_err(), |acc, other| aggregate.combine(acc, other), fault);
-        match found {
-            Ok(slot) => aggregate.combine(&mut table.at_mut(slot).1, &acc),
-            Err(hash) => {
-                tables.begin(table, (key, hash), acc, fault);
-                tables.note(table.len());
-            }
-        }
+    fn add_to_entered(&mut self, last: i64, missed: u64, key: K, value: &T) {
+        let Self { aggregate, whole, fault, .. } = self;
+        let part = iter::once((key, aggregate.lift(value)));
+        whole.enter(last, part, |acc, other| aggregate.combine(acc, other), fault);
         self.tally.on_time += 1;
         self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
     }
@@ -336,7 +316,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// The number of the first window with records that has not fired.
     fn first_filled(&self) -> Option<i64> {
-        let mut first_filled = None;
+        let mut first_filled = self.whole.has_entered().then_some(self.open_from);
         for slice in &self.slices {
             // Where records do not count in the first windows of their slice, those of a later one may come first.
             if first_filled.is_some_and(|filled| filled <= slice.first.max(self.open_from)) {
@@ -358,37 +338,34 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             return self.firing.table.begin_to_empty();
         }
         let carries_over = self.carries_over();
-        let Self { slices, aggregate, whole, fault, open_from, .. } = self;
-        let over = slices.partition_point(|slice| slice.first <= number);
-        // Those before it are in already, but for some whose records did not count until now.
-        let from = if carries_over && self.partial == 0 {
-            slices.partition_point(|slice| slice.first < *open_from)
-        } else {
-            0
-        };
-        let comes_in = |slice: &&Slice<K, A::Acc>| {
-            slice.windows.0 <= number && (!carries_over || *open_from <= slice.windows.0)
-        };
-        for (key, part) in slices.range(from..over).filter(comes_in).flat_map(|slice| slice.table.iter()) {
-            whole.enter(key, part, true, |acc, other| aggregate.combine(acc, other), fault);
+        let Self { slices, tables, aggregate, whole, fault, .. } = self;
+        let combine = |acc: &mut A::Acc, other: &A::Acc| aggregate.combine(acc, other);
+        let (mut at, mut over) = (0, slices.partition_point(|slice| slice.first <= number));
+        while at < over {
+            let slice = &mut slices[at];
+            if number < slice.windows.0 {
+                at += 1;
+            } else if carries_over {
+                slice.table.begin_to_empty();
+                whole.enter(slice.windows.1, iter::from_fn(|| slice.table.take_next()), combine, fault);
+                over -= 1;
+                slices.remove(at).into_iter().for_each(|slice| tables.put_back_emptied(slice.table));
+            } else {
+                slice.table.iter().for_each(|(key, part)| whole.add(key, part, combine, fault));
+                at += 1;
+            }
         }
         whole.fire(carries_over);
-        let waits = |slice: &&Slice<K, A::Acc>| number < slice.windows.0;
-        let waiting = slices.range(if self.partial == 0 { over } else { 0 }..).filter(waits);
+        let waiting = slices.range(if carries_over { 0 } else { over }..);
         self.fresh = waiting.map(|slice| slice.table.len()).sum();
     }
 
     /// Lets go of the slices whose last window was the one before `open_from`.
     fn retire(&mut self) {
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
-            if self.carries_over() {
-                for (key, part) in slice.table.iter() {
-                    self.whole.leave(key, part, |acc, part| A::Algebra::subtract(&self.aggregate, acc, part));
-                }
-            }
-            self.partial -= usize::from(slice.is_partial());
             self.tables.put_back(slice.table);
         }
+        self.whole.leave(self.open_from, |acc, part| A::Algebra::subtract(&self.aggregate, acc, part));
     }
 
     /// Emits what is left of the window being fired, keys in the order in which they came into it: slice by slice, and as
@@ -438,7 +415,7 @@ where
         if !self.recent.contains(time) {
             match self.turn_to(time) {
                 Ok(Place::Recent) => {}
-                Ok(Place::Entered(index, missed)) => return self.add_to_entered(index, missed, key, &value),
+                Ok(Place::Entered(last, missed)) => return self.add_to_entered(last, missed, key, &value),
                 Err(missed) => {
                     return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
                 }
@@ -507,7 +484,7 @@ where
             return tables;
         }
         // Both are asked, so that neither is late for want of the other.
-        tables.and(self.whole.prepare(records, self.fresh))
+        tables.and(self.whole.prepare(records, self.fresh, self.carries_over()))
     }
 
     fn fault(&self) -> Option<Fault> {

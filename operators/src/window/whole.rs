@@ -2,7 +2,10 @@
 
 use std::{hash::Hash, iter, mem};
 
-use super::tables::{InUse, Tables};
+use super::{
+    entered::Entered,
+    tables::{InUse, Tables},
+};
 use crate::{
     Fault, KeyLimits, Prepared, Supplies,
     key::{SlotNumber, hash_key},
@@ -13,24 +16,31 @@ use crate::{
 ///
 /// It is kept from window to window if slices can be [taken out](Self::leave) of it again, and emptied with each otherwise.
 pub(super) struct Whole<K, A> {
+    keys: Keys<K, A>,
+    /// What is to be taken out of it again.
+    entered: Entered<K, A>,
+    /// How many keys the window fired last had.
+    fired: usize,
+    firing: Firing<K, A>,
+}
+
+/// The keys themselves.
+struct Keys<K, A> {
     table: KeyTable<K, Live<A>>,
     /// And others like it.
     tables: Tables<K, Live<A>>,
     /// The most keys that a window may have.
     most: usize,
-    /// How many of its keys are in no slice of the window any more.
+    /// How many keys of the table are in no slice of the window any more.
     dead: usize,
-    /// How many keys the window fired last had.
-    fired: usize,
-    firing: Firing<K, A>,
 }
 
 /// What a key comes to.
 #[derive(Clone)]
 struct Live<A> {
     acc: A,
-    /// In how many slices of the window it is.
-    slices: u32,
+    /// In how many slices of the window it is; once more for each record that came after its slice had.
+    slices: u64,
 }
 
 /// What has not been emitted of a window.
@@ -72,38 +82,9 @@ impl<K, A> InUse<K, Live<A>> for Filling<'_, K, A> {
     }
 }
 
-impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
-    pub(super) fn new(limits: KeyLimits) -> Self {
-        // What is dead and still in the table does not count.
-        let mut tables = Tables::new(KeyLimits { most: usize::MAX, ..limits }, 1);
-        Self { table: tables.take(0), tables, most: limits.most, dead: 0, fired: 0, firing: Firing::Done }
-    }
-
-    pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
-    where
-        K: Send,
-        A: Send + 'static,
-    {
-        self.tables.connect(supplies);
-    }
-
-    /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new.
-    pub(super) fn prepare(&mut self, records: usize, fresh: usize) -> Prepared {
-        let keys = self.fired + fresh.min(self.most);
-        self.tables.note(keys);
-        let promised = keys.saturating_sub(self.table.len());
-        self.tables.prepare(records, Filling { table: &mut self.table, promised })
-    }
-
-    /// Adds what a key comes to in a slice; `is_new` if it has come to nothing there before.
-    pub(super) fn enter(
-        &mut self,
-        key: &K,
-        acc: &A,
-        is_new: bool,
-        combine: impl FnOnce(&mut A, &A),
-        fault: &mut Option<Fault>,
-    ) {
+impl<K: Hash + Eq + Clone + 'static, A: Clone> Keys<K, A> {
+    /// Adds what a key comes to in a slice.
+    fn add(&mut self, key: &K, acc: &A, combine: impl FnOnce(&mut A, &A), fault: &mut Option<Fault>) {
         match self.table.find(key) {
             Ok(slot) => {
                 let live = &mut self.table.at_mut(slot).1;
@@ -113,7 +94,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
                 } else {
                     combine(&mut live.acc, acc);
                 }
-                live.slices += u32::from(is_new);
+                live.slices += 1;
             }
             Err(_) if self.table.len() - self.dead >= self.most => {
                 *fault = Some(Fault::TooManyKeys { most: self.most });
@@ -124,30 +105,90 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
             }
         }
     }
+}
 
-    /// Takes out what a key came to in a slice that has been added.
-    pub(super) fn leave(&mut self, key: &K, acc: &A, subtract: impl FnOnce(&mut A, &A)) {
-        // One that was beyond the limit is not there.
-        let Ok(slot) = self.table.find(key) else { return };
-        let live = &mut self.table.at_mut(slot).1;
-        live.slices -= 1;
-        if live.slices == 0 {
-            self.dead += 1;
-        } else {
-            subtract(&mut live.acc, acc);
-        }
+impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
+    pub(super) fn new(limits: KeyLimits) -> Self {
+        // What is dead and still in the table does not count.
+        let mut tables = Tables::new(KeyLimits { most: usize::MAX, ..limits }, 1);
+        let keys = Keys { table: tables.take(0), tables, most: limits.most, dead: 0 };
+        Self { keys, entered: Entered::new(), fired: 0, firing: Firing::Done }
+    }
+
+    pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
+    where
+        K: Send,
+        A: Send + 'static,
+    {
+        self.keys.tables.connect(supplies);
+        self.entered.connect(supplies);
+    }
+
+    /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new.
+    pub(super) fn prepare(&mut self, records: usize, fresh: usize, is_kept: bool) -> Prepared {
+        let Keys { table, tables, most, .. } = &mut self.keys;
+        let keys = self.fired + fresh.min(*most);
+        tables.note(keys);
+        let promised = keys.saturating_sub(table.len());
+        let parts = if is_kept { self.entered.prepare(records + fresh) } else { Prepared::Ready };
+        parts.and(tables.prepare(records, Filling { table, promised }))
+    }
+
+    /// Whether it is kept, and there are slices in it.
+    pub(super) fn has_entered(&self) -> bool {
+        !self.entered.is_empty()
+    }
+
+    /// Adds a slice until it [leaves](Self::leave), after this window.
+    pub(super) fn enter(
+        &mut self,
+        last: i64,
+        parts: impl Iterator<Item = (K, A)>,
+        combine: impl Fn(&mut A, &A),
+        fault: &mut Option<Fault>,
+    ) {
+        let add = |part: &(K, A)| self.keys.add(&part.0, &part.1, &combine, fault);
+        self.entered.add(last, parts.inspect(add));
+    }
+
+    /// Adds what a key comes to in a slice, for one window.
+    pub(super) fn add(
+        &mut self,
+        key: &K,
+        acc: &A,
+        combine: impl FnOnce(&mut A, &A),
+        fault: &mut Option<Fault>,
+    ) {
+        self.keys.add(key, acc, combine, fault);
+    }
+
+    /// Takes out the slices that do not lie in this window any more.
+    pub(super) fn leave(&mut self, window: i64, subtract: impl Fn(&mut A, &A)) {
+        let Self { entered, keys: Keys { table, dead, .. }, .. } = self;
+        entered.leave(window, |key, acc| {
+            // One that was beyond the limit is not there.
+            let Ok(slot) = table.find(key) else { return };
+            let live = &mut table.at_mut(slot).1;
+            live.slices -= 1;
+            if live.slices == 0 {
+                *dead += 1;
+            } else {
+                subtract(&mut live.acc, acc);
+            }
+        });
     }
 
     /// Begins to emit what there is. All of it stays for the next window, or none.
     pub(super) fn fire(&mut self, stays: bool) {
-        self.fired = self.table.len();
+        let Keys { table, tables, dead, .. } = &mut self.keys;
+        self.fired = table.len();
         self.firing = if !stays {
-            self.table.begin_to_empty();
+            table.begin_to_empty();
             Firing::Emptying
-        } else if self.dead > self.table.len() / DEAD_IN {
-            let mut old = mem::replace(&mut self.table, self.tables.take(0));
+        } else if *dead > table.len() / DEAD_IN {
+            let mut old = mem::replace(table, tables.take(0));
             old.begin_to_empty();
-            self.dead = 0;
+            *dead = 0;
             Firing::Sifting(old)
         } else {
             Firing::From(0)
@@ -157,7 +198,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
     /// For how many keys there is memory.
     #[cfg(test)]
     pub(super) fn capacity(&self) -> usize {
-        self.table.capacity()
+        self.keys.table.capacity()
     }
 
     /// Whether nothing is left to be emitted. (There may be nothing even if this says no.)
@@ -167,11 +208,12 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
 
     /// The next key and what it comes to, in the order in which the keys came in.
     pub(super) fn next(&mut self, fault: &mut Option<Fault>) -> Option<(K, A)> {
+        let Keys { table, tables, .. } = &mut self.keys;
         match &mut self.firing {
             Firing::Done => None,
             Firing::From(slot) => {
-                while (*slot as usize) < self.table.len() {
-                    let (key, live) = self.table.at_mut(SlotNumber::new(*slot));
+                while (*slot as usize) < table.len() {
+                    let (key, live) = table.at_mut(SlotNumber::new(*slot));
                     *slot += 1;
                     if live.slices > 0 {
                         return Some((key.clone(), live.acc.clone()));
@@ -181,7 +223,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
                 None
             }
             Firing::Emptying => {
-                let next = self.table.take_next().map(|(key, live)| (key, live.acc));
+                let next = table.take_next().map(|(key, live)| (key, live.acc));
                 if next.is_none() {
                     self.firing = Firing::Done;
                 }
@@ -192,12 +234,12 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
                     if live.slices > 0 {
                         let next = (key.clone(), live.acc.clone());
                         let hash = hash_key(&key);
-                        self.tables.begin(&mut self.table, (key, hash), live, fault);
+                        tables.begin(table, (key, hash), live, fault);
                         return Some(next);
                     }
                 }
                 let old = mem::replace(old, KeyTable::absent());
-                self.tables.put_back_emptied(old);
+                tables.put_back_emptied(old);
                 self.firing = Firing::Done;
                 None
             }

@@ -152,3 +152,29 @@ fn spare_tables_are_used_again() {
     let tables = tables(&fold).len();
     assert!(tables <= 7, "{tables} tables for three slices open at a time");
 }
+
+#[test]
+fn keys_that_have_left_all_windows_take_no_memory_and_do_not_count_towards_the_limit() {
+    // Three windows over each instant, thirty keys a hop: never more than ninety at once.
+    let mut late = Late::new(2);
+    let mut fold = fold(120);
+    fold.connect(&mut late);
+    let (mut out, mut counts) = (Vec::new(), BTreeMap::new());
+    for hop in 0..2_000_u32 {
+        while fold.prepare(30) == Prepared::Waiting {}
+        for key in hop * 30..hop * 30 + 30 {
+            fold.on_record(record(i64::from(hop) * 10, key), &mut out);
+        }
+        assert_eq!(
+            fold.on_watermark(Watermark::at(Timestamp::from_nanos(i64::from(hop) * 10)), &mut out),
+            Step::Done
+        );
+        assert_eq!(fold.fault(), None, "hop {hop}");
+        results(&out).into_iter().for_each(|(_, key, count)| *counts.entry(key).or_insert(0) += count);
+        out.clear();
+        assert!(fold.whole.capacity() <= 512, "{} keys in hop {hop}", fold.whole.capacity());
+    }
+    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    results(&out).into_iter().for_each(|(_, key, count)| *counts.entry(key).or_insert(0) += count);
+    assert!(counts.len() == 60_000 && counts.values().all(|count| *count == 3), "each in its three windows");
+}
