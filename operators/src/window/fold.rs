@@ -196,6 +196,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         Self { tables: Tables::new(limits, SPARE_MIN), whole: Whole::new(limits), ..self }
     }
 
+    /// Whether a window takes over what the one before came to.
+    const CARRIES_OVER: bool = A::Algebra::CAN_SUBTRACT;
+
     /// Puts the recent slice's table back in its place.
     fn leave_recent(&mut self) {
         if let Some(index) = self.recent.index.take() {
@@ -217,11 +220,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         }
     }
 
-    /// Whether a window takes over what the one before came to.
-    fn carries_over(&self) -> bool {
-        A::Algebra::CAN_SUBTRACT && !self.windows.tumble()
-    }
-
     /// Makes the slice of `time` the recent one, if records are simply added to it; the number of windows missed if they are
     /// all closed.
     #[inline(never)]
@@ -238,7 +236,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         }
         // Windows that have fired need not be told from those that its records do not count in.
         let counts_from = if own_open <= self.open_from { first } else { first.max(own_open) };
-        if self.carries_over() && counts_from < self.open_from {
+        if Self::CARRIES_OVER && counts_from < self.open_from {
             return Ok(Place::Entered(last, missed));
         }
         let place = |slice: &Slice<_, _>| (slice.number, slice.windows.0);
@@ -337,7 +335,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             mem::swap(&mut self.firing.table, &mut slice.table);
             return self.firing.table.begin_to_empty();
         }
-        let carries_over = self.carries_over();
         let Self { slices, tables, aggregate, whole, fault, .. } = self;
         let combine = |acc: &mut A::Acc, other: &A::Acc| aggregate.combine(acc, other);
         let (mut at, mut over) = (0, slices.partition_point(|slice| slice.first <= number));
@@ -345,7 +342,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             let slice = &mut slices[at];
             if number < slice.windows.0 {
                 at += 1;
-            } else if carries_over {
+            } else if Self::CARRIES_OVER {
                 slice.table.begin_to_empty();
                 whole.enter(slice.windows.1, iter::from_fn(|| slice.table.take_next()), combine, fault);
                 over -= 1;
@@ -355,8 +352,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
                 at += 1;
             }
         }
-        whole.fire(carries_over);
-        let waiting = slices.range(if carries_over { 0 } else { over }..);
+        whole.fire(Self::CARRIES_OVER);
+        let waiting = slices.range(if Self::CARRIES_OVER { 0 } else { over }..);
         self.fresh = waiting.map(|slice| slice.table.len()).sum();
     }
 
@@ -484,7 +481,7 @@ where
             return tables;
         }
         // Both are asked, so that neither is late for want of the other.
-        tables.and(self.whole.prepare(records, self.fresh, self.carries_over()))
+        tables.and(self.whole.prepare(records, self.fresh, Self::CARRIES_OVER))
     }
 
     fn fault(&self) -> Option<Fault> {

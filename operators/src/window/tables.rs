@@ -116,11 +116,6 @@ pub(super) trait InUse<K, A> {
     where
         K: 'a,
         A: 'a;
-
-    /// How many keys are going to be put into each of them, besides those that records bring.
-    fn promised(&self) -> usize {
-        0
-    }
 }
 
 impl<K: Hash + Eq + 'static, A> Tables<K, A> {
@@ -232,7 +227,7 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
         // The next to be taken may come to have as many keys as any before.
         let suffices =
             |table: &KeyTable<K, A>| table.headroom() >= self.longest.min(self.limits.most) + new_keys;
-        let is_ready = headroom >= new_keys + in_use.promised() && self.spare.last().is_some_and(suffices);
+        let is_ready = headroom >= new_keys && self.spare.last().is_some_and(suffices);
         if is_ready { Prepared::Ready } else { Prepared::Waiting }
     }
 

@@ -58,13 +58,7 @@ enum Firing<K, A> {
 /// The table is sifted once more than one in so many keys is dead.
 const DEAD_IN: usize = 4;
 
-/// How many keys are about to be put into a table.
-struct Filling<'a, K, A> {
-    table: &'a mut KeyTable<K, Live<A>>,
-    promised: usize,
-}
-
-impl<K, A> InUse<K, Live<A>> for Filling<'_, K, A> {
+impl<K, A> InUse<K, Live<A>> for &mut KeyTable<K, Live<A>> {
     fn slices(&self) -> usize {
         0
     }
@@ -74,11 +68,7 @@ impl<K, A> InUse<K, Live<A>> for Filling<'_, K, A> {
         K: 'a,
         A: 'a,
     {
-        iter::once(&mut *self.table)
-    }
-
-    fn promised(&self) -> usize {
-        self.promised
+        iter::once(&mut **self)
     }
 }
 
@@ -129,9 +119,8 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
         let Keys { table, tables, most, .. } = &mut self.keys;
         let keys = self.fired + fresh.min(*most);
         tables.note(keys);
-        let promised = keys.saturating_sub(table.len());
         let parts = if is_kept { self.entered.prepare(records + fresh) } else { Prepared::Ready };
-        parts.and(tables.prepare(records, Filling { table, promised }))
+        parts.and(tables.prepare(records, table))
     }
 
     /// Whether it is kept, and there are slices in it.
@@ -242,6 +231,30 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
                 tables.put_back_emptied(old);
                 self.firing = Firing::Done;
                 None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::supply::tests::Late;
+
+    #[test]
+    fn there_is_room_for_all_keys_that_are_to_come_in_at_once() {
+        for seed in 0..200 {
+            let mut whole = Whole::<u32, u64>::new(KeyLimits { expected: 16, ..KeyLimits::default() });
+            whole.connect(&mut Late::new(seed));
+            let mut keys = 0..;
+            for fresh in [10, 40, 500, 3_000] {
+                while whole.prepare(1, fresh, true) == Prepared::Waiting {}
+                let room = whole.keys.table.headroom();
+                assert!(room > fresh, "seed {seed}: room for {room} keys and not for {fresh}");
+                let slice = keys.by_ref().take(fresh).map(|key| (key, 1));
+                whole.enter(i64::MAX, slice, |acc, other| *acc += other, &mut None);
+                whole.fire(true);
+                while whole.next(&mut None).is_some() {}
             }
         }
     }

@@ -138,6 +138,15 @@ impl<P: Probe> Row<P> {
         vec![
             row("tumbling window", |graph, keys, probe| window(graph, keys, probe, 1)),
             row("sliding window", |graph, keys, probe| window(graph, keys, probe, 4)),
+            row("sliding window of a group", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = watched(graph, probe).key_by(move |n| keys.of(*n)).window(windows);
+                let (sums, late) = keyed.aggregate(sum(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value)).discard();
+                late.discard();
+            }),
             row("reduce", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
@@ -256,9 +265,13 @@ fn seen_by<P: Probe>(probe: &mut P) -> impl FnMut(i64) -> i64 + Clone + Send + '
     }
 }
 
+/// What grows with keys is a window: then it is long enough to hold many of them. In microseconds.
+fn window_size(keys: Keys) -> u64 {
+    if let Keys::Growing(_) = keys { 100_000 } else { 1_000 }
+}
+
 fn window<P: Probe>(graph: &Graph, keys: Keys, mut probe: P, slices: u64) {
-    // What grows with keys is a window: then it is long enough to hold many of them.
-    let size = if let Keys::Growing(_) = keys { 100_000 } else { 1_000 };
+    let size = window_size(keys);
     let mut seen = seen_by(&mut probe);
     let windows = Sliding::new(micros(size), micros(size / slices)).unwrap();
     let keyed = watched(graph, probe).key_by(move |n| keys.of(*n)).window(windows);

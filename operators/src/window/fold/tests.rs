@@ -132,7 +132,7 @@ fn run<A: Aggregate<i64, Acc: Send + 'static, Out = Stats>>(
     }
     advance(&mut fold, &mut out, Watermark::END);
 
-    let carries_over = fold.carries_over();
+    let carries_over = WindowFold::<u8, A, i64>::CARRIES_OVER && size > every;
     let tally = fold.tally();
     let mut outcome = Outcome { missed: tally.missed_windows, on_time: tally.on_time, ..Outcome::default() };
     let mut latest = (Timestamp::MIN, None);
