@@ -127,7 +127,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
     /// numbers.key_by(|n| n % 5).parallelism(3).reduce(|sum, n| *sum += n).discard();
     /// let plan = graph.plan(JobOptions { workers: 2, ..JobOptions::DEFAULT })?;
     /// let workers: Vec<_> = plan.explain().tasks.iter().map(|task| task.worker).collect();
-    /// assert_eq!(workers, [0, 1, 0, 1]); // the source, and three that share five keys
+    /// assert_eq!(workers, [0, 1, 0, 1, 1]); // the source, three that share five keys, and where they end
     /// plan.start()?.wait()?;
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
