@@ -86,6 +86,8 @@ pub(crate) struct Watch {
     layout: Mutex<Layout>,
     /// Where workers are given orders, if tasks change while the job runs.
     pub(crate) switchboard: Option<Switchboard>,
+    /// The job is not to be planned again.
+    pub(crate) keeps_plan: Flag,
     pub(crate) tier: Tier,
     pub(crate) batch: usize,
     /// What only the control thread writes, and those who ask for a report read.
@@ -237,6 +239,7 @@ pub(crate) fn start(mut plan: Plan, stall_limit: Duration) -> Result<Arc<Job>, F
         lifecycle: Lifecycle::new(),
         layout: Mutex::new(mem::take(&mut plan.layout)),
         switchboard: plan.tier.moves_tasks().then(|| Switchboard::new(&plan.wakers)),
+        keeps_plan: Flag::new(),
         tier: plan.tier,
         batch: plan.batch,
         seen: Mutex::default(),

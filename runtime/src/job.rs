@@ -35,7 +35,8 @@ pub enum Tier {
     /// What is found to be faster on the job's own stream. It is found out in the first second: what each operator takes,
     /// whether they are faster in one loop or each by itself, and where a task should be cut in two for a part of it to go on
     /// on another worker, or moved. What does not make the job faster is taken back; what was decided is in its
-    /// [report](crate::JobReport::decisions). If the rate changes much later on, that is done again, a few times at the most.
+    /// [report](crate::JobReport::decisions). If the rate changes much later on, that is done again, a few times at the most, unless it is told to
+    /// [keep its plan](crate::JobHandle::keep_plan).
     ///
     /// The number of parallel instances is not changed, and nothing that is there for several of them. Up to two workers there
     /// is but one of each, and all that is not behind a merge, a join or a side output begins on the first worker.
@@ -431,6 +432,13 @@ impl JobHandle {
     /// If the job's tasks stay as they are.
     pub fn rejoin(&self) -> Result<(), ChangeError> {
         self.job.watch.order_rejoin()
+    }
+
+    /// Has the job keep the plan that it has, or is making, even if its rate comes to change: with
+    /// [`Tier::Auto`](crate::Tier::Auto) it is otherwise planned again then. With any other tier it is not planned in the first
+    /// place.
+    pub fn keep_plan(&self) {
+        self.job.watch.keeps_plan.raise();
     }
 
     /// What keeps the job from going on at full speed at the moment: the edges that are full, the inputs that hold back

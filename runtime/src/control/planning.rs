@@ -254,7 +254,8 @@ impl Planning {
             Phase::Settled => {
                 let drift = pace.rate / self.rate.max(1.0);
                 let changed = !(1.0 / DRIFT..DRIFT).contains(&drift);
-                if changed && pace.busy >= BUSY_MIN && self.plans < PLANS_MAX {
+                let may_plan = self.plans < PLANS_MAX && !watch.keeps_plan.is_raised();
+                if changed && pace.busy >= BUSY_MIN && may_plan {
                     self.plans += 1;
                     (self.trials, self.compared, self.stepwise, self.rate) = (0, 0, 0.0, 0.0);
                     self.known = costs_of(&watch.layout());

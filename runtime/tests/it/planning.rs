@@ -2,7 +2,10 @@
 
 use std::{
     hint::black_box,
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicU32, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -134,4 +137,36 @@ fn a_sink_that_was_moved_is_called_where_it_is() {
     }
     assert_eq!(job.explain().tasks.len(), 2, "it was cut");
     assert!(began.elapsed() < Duration::from_secs(5), "{:?}", began.elapsed());
+}
+
+/// Whether a job that has been planned, and whose operator then takes ten times as long, is planned again.
+fn is_planned_again(keeps_plan: bool) -> bool {
+    let rounds = Arc::new(AtomicU32::new(20));
+    let seen = Arc::clone(&rounds);
+    let graph = Graph::new();
+    let numbers = graph.iter(0_i64..).event_time(timed, BoundedDisorder::NONE);
+    numbers
+        .map(move |n| (0..seen.load(Ordering::Relaxed)).fold(n, |n, _| black_box(n.wrapping_mul(31))))
+        .discard();
+    let job = graph.start(JobOptions { tier: Tier::Auto, ..JobOptions::DEFAULT }).unwrap();
+    if keeps_plan {
+        job.keep_plan();
+    }
+    let plans = || job.report().decisions.len();
+    let until = |count| (0..200).any(|_| plans() >= count || job.wait_timeout(Duration::from_millis(20)));
+    assert!(until(1), "it is planned once");
+    // It takes a look at the rate that it is to keep an eye on.
+    job.wait_timeout(Duration::from_millis(1_500));
+    rounds.store(200, Ordering::Relaxed);
+    let again = until(2);
+    job.cancel();
+    job.wait().unwrap();
+    again
+}
+
+#[test]
+fn a_job_is_planned_again_when_its_rate_changes_unless_it_is_to_keep_its_plan() {
+    // On a machine that is busy with something else, its worker may not look busy.
+    assert!((0..5).any(|_| is_planned_again(false)));
+    assert!(!is_planned_again(true));
 }
