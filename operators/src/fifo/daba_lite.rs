@@ -1,5 +1,3 @@
-use std::ops::Range;
-
 /// What the values of a queue come to, combined in their order, at a worst case of three combinations for a value that comes in,
 /// two for one that leaves, and one to ask: DABA Lite (Tangwongsan, Hirzel and Schneider, *In-order sliding-window aggregation
 /// in worst-case constant time*, 2021).
@@ -176,8 +174,7 @@ impl<A: Clone> DabaLite<A> {
     #[inline(never)]
     fn grow(&mut self) {
         let mut larger = vec![None; self.ring.len() * 2];
-        let all: Range<u64> = self.front..self.end;
-        for place in all {
+        for place in self.front..self.end {
             let old = self.index(place);
             #[expect(clippy::cast_possible_truncation, reason = "as in index")]
             let new = place as usize & (larger.len() - 1);

@@ -116,7 +116,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
     /// parts.
     ///
     /// Instances take the workers in turn, that of the sources last, and a worker may have several: whole instances can be moved
-    /// while a job runs, keys cannot. Two streams that are to be joined need the same number. A graph that asks for none,
+    /// while a job runs, keys cannot. If both streams of a join ask for a number, it has to be the same. A graph that asks for none,
     /// or for more than [`JobOptions::WORKERS_MAX`](crate::JobOptions::WORKERS_MAX), is refused when it is started.
     ///
     /// ```
