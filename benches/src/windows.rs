@@ -121,7 +121,7 @@ impl Aggregate<(i64, Reading)> for Anew {
     type Out = i64;
     type Algebra = CommutativeMonoid;
 
-    fn lift(&self, (_, reading): &(i64, Reading)) -> i64 {
+    fn lift(&self, (_, reading): &(i64, Reading), _: Timestamp) -> i64 {
         reading.value
     }
 

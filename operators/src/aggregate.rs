@@ -1,5 +1,7 @@
 //! How values become results: the algebra of it, and the aggregates there are.
 
+use nacreous_watermark::Timestamp;
+
 mod algebra;
 pub mod laws;
 mod numbers;
@@ -17,6 +19,7 @@ pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, 
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, CommutativeMonoid};
+/// # use nacreous_watermark::Timestamp;
 /// /// The length of the longest text of a window, in bytes.
 /// #[derive(Clone)]
 /// struct Longest;
@@ -26,7 +29,7 @@ pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, 
 ///     type Out = usize;
 ///     type Algebra = CommutativeMonoid;
 ///
-///     fn lift(&self, text: &String) -> usize {
+///     fn lift(&self, text: &String, _: Timestamp) -> usize {
 ///         text.len()
 ///     }
 ///
@@ -52,13 +55,13 @@ pub trait Aggregate<T> {
     /// [`CommutativeMonoid`], or [`AbelianGroup`] if it is a [`Group`].
     type Algebra: Algebra<Self, T>;
 
-    /// The accumulator of one value.
-    fn lift(&self, value: &T) -> Self::Acc;
+    /// The accumulator of one value, whose record has this time. Most have no use for the time.
+    fn lift(&self, value: &T, time: Timestamp) -> Self::Acc;
 
     /// Adds one value to an accumulator.
     #[inline]
-    fn add(&self, acc: &mut Self::Acc, value: &T) {
-        self.combine(acc, &self.lift(value));
+    fn add(&self, acc: &mut Self::Acc, value: &T, time: Timestamp) {
+        self.combine(acc, &self.lift(value, time));
     }
 
     /// Adds all that `other` holds to `acc`.

@@ -26,6 +26,7 @@ pub enum AbelianGroup {}
 ///
 /// ```
 /// # use nacreous_operators::{AbelianGroup, Aggregate, Group, laws};
+/// # use nacreous_watermark::Timestamp;
 /// /// Tells whether all bits come in pairs.
 /// struct Parity;
 ///
@@ -34,7 +35,7 @@ pub enum AbelianGroup {}
 ///     type Out = bool;
 ///     type Algebra = AbelianGroup;
 ///
-///     fn lift(&self, bits: &u64) -> u64 {
+///     fn lift(&self, bits: &u64, _: Timestamp) -> u64 {
 ///         *bits
 ///     }
 ///

@@ -7,18 +7,28 @@
 //! ```
 //!
 //! All triples of the values are tried, so some ten well-chosen ones are enough: zero, one, the extremes, two that are equal, two
-//! that come to the same.
+//! that come to the same. Each stands for a record; of the records some have the same time.
 
 use std::fmt::Debug;
 
+use nacreous_watermark::Timestamp;
+
 use super::{Aggregate, Group};
+
+/// A value and the time of its record.
+type Timed<'a, T> = (&'a T, Timestamp);
+
+/// The values, every two at the same time.
+fn timed<T>(values: &[T]) -> impl Iterator<Item = Timed<'_, T>> {
+    values.iter().zip(0..).map(|(value, n)| (value, Timestamp::from_nanos(n / 2)))
+}
 
 /// Tries whether it combines the same in any order, and whether adding a value is combining with that value lifted.
 ///
 /// # Panics
 /// If not: says which law is broken, and by which values.
 pub fn of_aggregates<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
-    let lift = |value: &T| aggregate.lift(value);
+    let lift = |(value, time): Timed<'_, T>| aggregate.lift(value, time);
     let both = |mut one: A::Acc, other: &A::Acc| {
         aggregate.combine(&mut one, other);
         one
@@ -27,16 +37,16 @@ pub fn of_aggregates<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregat
         let (one, other) = (aggregate.finish(one), aggregate.finish(other));
         assert!(one == other, "{law}: {one:?} on the one side, {other:?} on the other, of {values:?}");
     };
-    for a in values {
-        for b in values {
+    for a in timed(values) {
+        for b in timed(values) {
             let mut added = lift(a);
-            aggregate.add(&mut added, b);
-            same("adding a value is combining with it lifted", added, both(lift(a), &lift(b)), &[a, b]);
-            same("it combines in any order", both(lift(a), &lift(b)), both(lift(b), &lift(a)), &[a, b]);
-            for c in values {
+            aggregate.add(&mut added, b.0, b.1);
+            same("adding a value is combining with it lifted", added, both(lift(a), &lift(b)), &[a.0, b.0]);
+            same("it combines in any order", both(lift(a), &lift(b)), both(lift(b), &lift(a)), &[a.0, b.0]);
+            for c in timed(values) {
                 let (first, last) = (both(lift(a), &lift(b)), both(lift(b), &lift(c)));
                 let law = "what is combined first makes no difference";
-                same(law, both(first, &lift(c)), both(lift(a), &last), &[a, b, c]);
+                same(law, both(first, &lift(c)), both(lift(a), &last), &[a.0, b.0, c.0]);
             }
         }
     }
@@ -48,14 +58,15 @@ pub fn of_aggregates<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregat
 /// If not: says which law is broken, and by which values.
 pub fn of_groups<T: Debug, A: Group<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
     of_aggregates(aggregate, values);
-    for a in values {
-        for b in values {
-            for c in values {
-                let mut acc = aggregate.lift(a);
-                [b, c].into_iter().for_each(|value| aggregate.add(&mut acc, value));
-                aggregate.subtract(&mut acc, &aggregate.lift(b));
-                let mut without = aggregate.lift(a);
-                aggregate.add(&mut without, c);
+    for (a, a_time) in timed(values) {
+        for (b, b_time) in timed(values) {
+            for (c, c_time) in timed(values) {
+                let mut acc = aggregate.lift(a, a_time);
+                aggregate.add(&mut acc, b, b_time);
+                aggregate.add(&mut acc, c, c_time);
+                aggregate.subtract(&mut acc, &aggregate.lift(b, b_time));
+                let mut without = aggregate.lift(a, a_time);
+                aggregate.add(&mut without, c, c_time);
                 let (found, expected) = (aggregate.finish(acc), aggregate.finish(without));
                 assert!(
                     found == expected,
@@ -83,7 +94,7 @@ mod tests {
         type Out = f64;
         type Algebra = CommutativeMonoid;
 
-        fn lift(&self, value: &f64) -> f64 {
+        fn lift(&self, value: &f64, _: Timestamp) -> f64 {
             *value
         }
 
@@ -118,7 +129,7 @@ mod tests {
         type Out = i64;
         type Algebra = AbelianGroup;
 
-        fn lift(&self, value: &i64) -> i64 {
+        fn lift(&self, value: &i64, _: Timestamp) -> i64 {
             *value
         }
 

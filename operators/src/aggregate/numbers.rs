@@ -1,3 +1,5 @@
+use nacreous_watermark::Timestamp;
+
 use super::{AbelianGroup, Aggregate, CommutativeMonoid, Group};
 
 /// The number of values; see [`count`].
@@ -15,7 +17,7 @@ impl<T> Aggregate<T> for Count {
     type Algebra = AbelianGroup;
 
     #[inline]
-    fn lift(&self, _: &T) -> u64 {
+    fn lift(&self, _: &T, _: Timestamp) -> u64 {
         1
     }
 
@@ -52,7 +54,7 @@ impl<T, F: Fn(&T) -> i64> Aggregate<T> for Sum<F> {
     type Algebra = AbelianGroup;
 
     #[inline]
-    fn lift(&self, value: &T) -> i64 {
+    fn lift(&self, value: &T, _: Timestamp) -> i64 {
         (self.0)(value)
     }
 
@@ -106,7 +108,7 @@ impl<T, F: Fn(&T) -> i64> Aggregate<T> for MeanOf<F> {
     type Algebra = AbelianGroup;
 
     #[inline]
-    fn lift(&self, value: &T) -> Mean {
+    fn lift(&self, value: &T, _: Timestamp) -> Mean {
         Mean { count: 1, sum: (self.0)(value).into() }
     }
 
@@ -166,7 +168,7 @@ impl<T, F: Fn(&T) -> i64> Aggregate<T> for StatsOf<F> {
     type Algebra = CommutativeMonoid;
 
     #[inline]
-    fn lift(&self, value: &T) -> Stats {
+    fn lift(&self, value: &T, _: Timestamp) -> Stats {
         let number = (self.0)(value);
         Stats { count: 1, sum: number.into(), min: number, max: number }
     }
@@ -202,9 +204,9 @@ mod tests {
     #[test]
     fn stats_are_exact_also_at_the_extremes() {
         let aggregate = stats(|n: &i64| *n);
-        let mut acc = aggregate.lift(&i64::MAX);
+        let mut acc = aggregate.lift(&i64::MAX, Timestamp::MIN);
         for n in [i64::MAX, -3, i64::MIN] {
-            aggregate.add(&mut acc, &n);
+            aggregate.add(&mut acc, &n, Timestamp::MIN);
         }
         assert_eq!(acc, Stats { count: 4, sum: i128::from(i64::MAX) - 4, min: i64::MIN, max: i64::MAX });
         let small = Stats { count: 8, sum: 2, min: -1, max: 1 };
@@ -215,8 +217,8 @@ mod tests {
     fn a_sum_wraps_in_any_order_to_the_same() {
         let aggregate = sum(|n: &i64| *n);
         let total = |numbers: [i64; 3]| {
-            let mut acc = aggregate.lift(&numbers[0]);
-            numbers[1..].iter().for_each(|n| aggregate.add(&mut acc, n));
+            let mut acc = aggregate.lift(&numbers[0], Timestamp::MIN);
+            numbers[1..].iter().for_each(|n| aggregate.add(&mut acc, n, Timestamp::MIN));
             acc
         };
         assert_eq!(total([i64::MAX, 5, -6]), i64::MAX - 1);

@@ -134,11 +134,11 @@ impl<K: Hash + Eq + 'static, Acc> Recent<K, Acc> {
                     break 'all Some((record, None));
                 }
                 let Some(acc) = base.value_of_small(&record.value.key) else { break record };
-                aggregate.add(acc, &record.value.value);
+                aggregate.add(acc, &record.value.value, record.time);
                 added += 1;
             };
             match base.value_of_other(&record.value.key) {
-                Ok(acc) => aggregate.add(acc, &record.value.value),
+                Ok(acc) => aggregate.add(acc, &record.value.value, record.time),
                 Err(stopped) => break Some((record, Some(stopped))),
             }
             added += 1;
@@ -257,9 +257,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
     /// Adds a record to the window that is kept.
     #[cold]
     #[inline(never)]
-    fn add_to_entered(&mut self, last: i64, missed: u64, key: K, value: &T) {
+    fn add_to_entered(&mut self, (last, missed): (i64, u64), key: K, value: &T, time: Timestamp) {
         let Self { aggregate, whole, fault, .. } = self;
-        let part = iter::once((key, aggregate.lift(value)));
+        let part = iter::once((key, aggregate.lift(value, time)));
         whole.enter(last, part, |acc, other| aggregate.combine(acc, other), fault);
         self.tally.on_time += 1;
         self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
@@ -268,27 +268,27 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
     /// Begins the accumulator of a key that is new in the recent slice; or adds to it, if it is not among those expected.
     // Not cold: with many keys it is called for many records.
     #[inline(never)]
-    fn begin(&mut self, key: K, value: &T, stopped: Stopped) {
-        let begun = self.aggregate.lift(value);
+    fn begin(&mut self, key: K, value: &T, time: Timestamp, stopped: Stopped) {
+        let begun = self.aggregate.lift(value, time);
         if self.recent.table.len() < self.tables.limits().most {
             match self.recent.table.insert_in_base(stopped, key, begun) {
                 Ok(()) => {
                     self.recent.records += 1;
                     self.fresh += 1;
                 }
-                Err((key, begun)) => self.begin_elsewhere(key, value, begun),
+                Err((key, begun)) => self.begin_elsewhere(key, value, time, begun),
             }
         } else {
-            self.begin_elsewhere(key, value, begun);
+            self.begin_elsewhere(key, value, time, begun);
         }
     }
 
     /// As [`begin`](Self::begin), wherever the key's entry is or goes.
     #[inline(never)]
-    fn begin_elsewhere(&mut self, key: K, value: &T, begun: A::Acc) {
+    fn begin_elsewhere(&mut self, key: K, value: &T, time: Timestamp, begun: A::Acc) {
         let table = &mut self.recent.table;
         match table.find(&key) {
-            Ok(slot) => self.aggregate.add(&mut table.at_mut(slot).1, value),
+            Ok(slot) => self.aggregate.add(&mut table.at_mut(slot).1, value, time),
             Err(hash) => {
                 if !self.tables.begin(table, (key, hash), begun, &mut self.fault) {
                     return;
@@ -412,15 +412,17 @@ where
         if !self.recent.contains(time) {
             match self.turn_to(time) {
                 Ok(Place::Recent) => {}
-                Ok(Place::Entered(last, missed)) => return self.add_to_entered(last, missed, key, &value),
+                Ok(Place::Entered(last, missed)) => {
+                    return self.add_to_entered((last, missed), key, &value, time);
+                }
                 Err(missed) => {
                     return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
                 }
             }
         }
         match self.recent.table.base().value(&key) {
-            Ok(acc) => self.aggregate.add(acc, &value),
-            Err(stopped) => return self.begin(key, &value, stopped),
+            Ok(acc) => self.aggregate.add(acc, &value, time),
+            Err(stopped) => return self.begin(key, &value, time, stopped),
         }
         self.recent.records += 1;
     }
@@ -433,7 +435,7 @@ where
     ) {
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
             match stopped {
-                Some(stopped) => self.begin(record.value.key, &record.value.value, stopped),
+                Some(stopped) => self.begin(record.value.key, &record.value.value, record.time, stopped),
                 None => self.on_record(record, out),
             }
         }

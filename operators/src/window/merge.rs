@@ -52,13 +52,13 @@ impl<T, A: Aggregate<T>> Aggregate<T> for Unfinished<A> {
     type Algebra = Same<A::Algebra>;
 
     #[inline(always)]
-    fn lift(&self, value: &T) -> A::Acc {
-        self.0.lift(value)
+    fn lift(&self, value: &T, time: Timestamp) -> A::Acc {
+        self.0.lift(value, time)
     }
 
     #[inline(always)]
-    fn add(&self, acc: &mut A::Acc, value: &T) {
-        self.0.add(acc, value);
+    fn add(&self, acc: &mut A::Acc, value: &T, time: Timestamp) {
+        self.0.add(acc, value, time);
     }
 
     #[inline(always)]

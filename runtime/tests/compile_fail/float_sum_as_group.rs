@@ -1,5 +1,5 @@
 //! A float sum is no group: what was rounded away does not come back.
-use nacreous::{AbelianGroup, Aggregate};
+use nacreous::{AbelianGroup, Aggregate, Timestamp};
 
 struct Sum;
 
@@ -8,7 +8,7 @@ impl Aggregate<f64> for Sum {
     type Out = f64;
     type Algebra = AbelianGroup;
 
-    fn lift(&self, value: &f64) -> f64 {
+    fn lift(&self, value: &f64, _: Timestamp) -> f64 {
         *value
     }
 

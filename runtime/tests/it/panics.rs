@@ -56,7 +56,7 @@ impl Aggregate<i64> for TrappedSum {
     type Out = i64;
     type Algebra = CommutativeMonoid;
 
-    fn lift(&self, value: &i64) -> i64 {
+    fn lift(&self, value: &i64, _: Timestamp) -> i64 {
         self.0.pass("lift");
         *value
     }

@@ -18,7 +18,7 @@ impl Aggregate<i64> for Census {
     type Out = Stats;
     type Algebra = crate::AbelianGroup;
 
-    fn lift(&self, value: &i64) -> Self::Acc {
+    fn lift(&self, value: &i64, _: Timestamp) -> Self::Acc {
         BTreeMap::from([(*value, 1)])
     }
 

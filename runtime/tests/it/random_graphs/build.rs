@@ -215,7 +215,7 @@ impl Aggregate<Item> for Census {
     type Out = Stats;
     type Algebra = AbelianGroup;
 
-    fn lift(&self, item: &Item) -> Self::Acc {
+    fn lift(&self, item: &Item, _: Timestamp) -> Self::Acc {
         BTreeMap::from([(item.value, 1)])
     }
 
