@@ -54,7 +54,7 @@ impl Sink<WindowResult<u64, (u64, u64)>> for Digested {
         pairs: &mut std::vec::Drain<'_, Record<WindowResult<u64, (u64, u64)>>>,
     ) -> Result<(), BoxError> {
         for pair in pairs {
-            let WindowResult { window, key, value: (left, right) } = pair.value;
+            let WindowResult { window, key, value: (left, right), .. } = pair.value;
             add(&mut self.digest, window.start.as_nanos(), key, left, right);
         }
         Ok(())

@@ -213,7 +213,7 @@ impl<K: Key> Sink<WindowResult<K, i64>> for Digested {
     fn write(&mut self, sums: &mut vec::Drain<'_, Record<WindowResult<K, i64>>>) -> Result<(), BoxError> {
         let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for record in sums {
-            let WindowResult { window, key, value } = record.value;
+            let WindowResult { window, key, value, .. } = record.value;
             add(&mut digest, window.start.as_nanos(), &key, value);
         }
         Ok(())

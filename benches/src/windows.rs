@@ -10,7 +10,12 @@ use std::{
     vec,
 };
 
-use nacreous::{BoxError, CommutativeMonoid, prelude::*, sink::Sink};
+use nacreous::{
+    BoxError,
+    algorithm::{Recompute, using},
+    prelude::*,
+    sink::Sink,
+};
 use nacreous_operators::DabaLite;
 
 use self::two_stacks::TwoStacks;
@@ -60,7 +65,7 @@ impl Readings {
 /// Sums over so many seconds, each second, by key; in the runtime.
 fn ours<A>(readings: Readings, size: Duration, aggregate: A) -> u64
 where
-    A: Aggregate<(i64, Reading), Acc: Send, Out = i64> + Clone + Send + 'static,
+    A: Aggregate<(i64, Reading), Out = i64> + Clone + Send + 'static,
 {
     let graph = Graph::new();
     let windows = Sliding::new(size, Duration::from_secs(1)).expect("the size is longer than a second");
@@ -83,7 +88,7 @@ impl Sink<WindowResult<u64, i64>> for Digested {
     fn write(&mut self, sums: &mut vec::Drain<'_, Record<WindowResult<u64, i64>>>) -> Result<(), BoxError> {
         let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for record in sums {
-            let WindowResult { window, key, value } = record.value;
+            let WindowResult { window, key, value, .. } = record.value;
             add(&mut digest, window.start.as_nanos(), key, value);
         }
         Ok(())
@@ -112,28 +117,6 @@ pub fn sliding_sum_hand() -> Comparison {
     }
 }
 
-/// The same sum, of which nobody says that what has left can be taken out again.
-#[derive(Clone)]
-struct Anew;
-
-impl Aggregate<(i64, Reading)> for Anew {
-    type Acc = i64;
-    type Out = i64;
-    type Algebra = CommutativeMonoid;
-
-    fn lift(&self, (_, reading): &(i64, Reading), _: Timestamp) -> i64 {
-        reading.value
-    }
-
-    fn combine(&self, acc: &mut i64, other: &i64) {
-        *acc = acc.wrapping_add(*other);
-    }
-
-    fn finish(&self, acc: i64) -> i64 {
-        acc
-    }
-}
-
 /// Ten thousand seconds by the second, four keys, against putting each window together anew, in the same operator.
 pub fn ten_thousand_slides() -> Comparison {
     const SIZE: Duration = Duration::from_secs(10_000);
@@ -143,7 +126,7 @@ pub fn ten_thousand_slides() -> Comparison {
         id: "window/10000-slides/recompute",
         measure: Measure::Rate("k records/s"),
         ours: timed(thousands, move || ours(readings, SIZE, sum(value_of))),
-        rival: timed(thousands, move || ours(readings, SIZE, Anew)),
+        rival: timed(thousands, move || ours(readings, SIZE, using(Recompute, sum(value_of)))),
     }
 }
 

@@ -3,6 +3,7 @@
 use nacreous_watermark::Timestamp;
 
 mod algebra;
+pub mod algorithm;
 pub mod laws;
 mod numbers;
 
@@ -49,7 +50,7 @@ pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, 
 )]
 pub trait Aggregate<T> {
     /// What is kept for each key and slice.
-    type Acc: Clone;
+    type Acc: Clone + Send + 'static;
     /// What a result carries.
     type Out;
     /// [`CommutativeMonoid`], or [`AbelianGroup`] if it is a [`Group`].

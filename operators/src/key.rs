@@ -21,6 +21,10 @@ impl SlotNumber {
         Self(number)
     }
 
+    pub(crate) fn number(self) -> u32 {
+        self.0
+    }
+
     /// The index into a column.
     #[inline]
     pub(crate) fn index(self) -> usize {

@@ -18,7 +18,7 @@
 
 mod aggregate;
 mod batch;
-mod fifo;
+mod finger_tree;
 #[cfg(test)]
 mod interleaving;
 mod join;
@@ -30,6 +30,8 @@ mod operator;
 mod order;
 mod pool;
 mod processing;
+#[doc(hidden)]
+pub mod queue;
 mod state;
 mod stateless;
 mod supply;
@@ -37,20 +39,20 @@ mod window;
 
 pub use aggregate::{
     AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Count, Group, Mean, MeanOf, Stats, StatsOf, Sum,
-    count, laws, mean, stats, sum,
+    algorithm, count, laws, mean, stats, sum,
 };
 pub use batch::{Batch, Record, Signal};
-pub use fifo::DabaLite;
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
 pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
 pub use processing::{Context, Forked, Process, ProcessWith};
+pub use queue::DabaLite;
 pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    Partial, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials,
-    WindowResult, Windowed,
+    Partial, ResultKind, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge,
+    WindowPartials, WindowResult, Windowed,
 };

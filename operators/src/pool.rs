@@ -12,6 +12,18 @@ use crate::{Prepared, Supplies};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place(NonZeroU32);
 
+impl Place {
+    /// Its number, for what can keep numbers only.
+    pub(crate) fn number(self) -> u32 {
+        self.0.get()
+    }
+
+    /// The place with this [number](Self::number).
+    pub(crate) fn numbered(number: u32) -> Self {
+        Self(NonZeroU32::new(number).expect("places are counted from one"))
+    }
+}
+
 /// Cells used again and again. What is taken out leaves a cell for what comes next.
 ///
 /// It grows ahead of need if [`prepare`](Self::prepare) is called and heeded, else a value may have to wait for the

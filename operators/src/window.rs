@@ -1,6 +1,5 @@
 //! Windows of event time and the operator that aggregates over them.
 
-mod entered;
 mod fold;
 mod join;
 mod merge;
@@ -28,9 +27,9 @@ pub struct TimeWindow {
 
 impl TimeWindow {
     /// A key's result in this window. Its time is the last instant inside.
-    fn result<K, T, R>(self, key: K, value: R) -> Record<Windowed<K, T, R>> {
+    fn result<K, T, R>(self, key: K, value: R, kind: ResultKind, number: u32) -> Record<Windowed<K, T, R>> {
         let time = Timestamp::from_nanos(self.end.as_nanos().saturating_sub(1));
-        Record { time, value: Windowed::Result(WindowResult { window: self, key, value }) }
+        Record { time, value: Windowed::Result(WindowResult { window: self, key, value, kind, number }) }
     }
 }
 
@@ -43,12 +42,29 @@ pub struct WindowResult<K, R> {
     pub key: K,
     /// What the aggregate made of the key's records in the window.
     pub value: R,
+    /// Why it came.
+    pub kind: ResultKind,
+    /// How many results the window had for this key before, from zero on; retractions do not count, and have the number of what they
+    /// take back.
+    pub number: u32,
+}
+
+/// Why a result came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[non_exhaustive]
+pub enum ResultKind {
+    /// The watermark has closed the window.
+    OnTime,
+    /// A late record came, within the lateness allowed. It says what all records so far come to.
+    Correction,
+    /// Takes back what was said before; a correction follows.
+    Retraction,
 }
 
 /// What comes out of a window operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Windowed<K, T, R> {
-    /// A window closed with records of this key in it. Its record's time is the window's last instant.
+    /// What the records of this key in a window come to. Its record's time is the window's last instant.
     Result(WindowResult<K, R>),
     /// A record found all its windows closed. Its record's time is its own.
     Late(Keyed<K, T>),

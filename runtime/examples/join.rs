@@ -95,7 +95,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("in the same five minutes:");
     for record in candidates.take() {
-        let WindowResult { window, key: customer, value: (ordered, paid) } = record.value;
+        let WindowResult { window, key: customer, value: (ordered, paid), .. } = record.value;
         println!("  until {} s customer {customer} ordered {ordered}, paid {paid}", secs(window.end));
     }
     println!("{} records, {} late", report.records_in, report.records_late);

@@ -66,7 +66,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .aggregate(count());
     counts
         .order_by(|result| (Reverse(result.value), result.key.clone()))
-        .map(|WindowResult { window, key, value }| Counted {
+        .map(|WindowResult { window, key, value, .. }| Counted {
             until: time_of_day(window.end),
             count: value,
             word: key,

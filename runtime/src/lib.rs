@@ -80,8 +80,8 @@ pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, T
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Context, Count, Either, Fault, Group, Interval,
-    IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record, Sliding, Stats, StatsOf, Sum, TimeWindow,
-    WindowError, WindowResult, count, laws, mean, stats, sum,
+    IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record, ResultKind, Sliding, Stats, StatsOf, Sum,
+    TimeWindow, WindowError, WindowResult, algorithm, count, laws, mean, stats, sum,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
@@ -90,7 +90,9 @@ pub use replacing::{BatchOperator, Replacer};
 pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, WorkerReport};
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
-pub use stream::{BoxedStream, Ended, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream};
+pub use stream::{
+    BoxedStream, Ended, KeptWindows, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream,
+};
 
 /// What a program that builds a graph needs.
 pub mod prelude {

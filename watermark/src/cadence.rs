@@ -27,6 +27,14 @@ impl Grid {
         Self { period, phase: phase.rem_euclid(period.as_nanos()) }
     }
 
+    /// As many instants, each so much later.
+    #[must_use]
+    pub fn later(self, by: Span) -> Self {
+        let phase = i128::from(self.phase) + i128::from(by.as_nanos());
+        let phase = phase.rem_euclid(self.period.as_nanos().into());
+        Self { phase: i64::try_from(phase).expect("less than the period"), ..self }
+    }
+
     /// The first instant of the grid after `time`, if event time reaches that far.
     fn after(self, time: Timestamp) -> Option<Timestamp> {
         let (period, phase) = (i128::from(self.period.as_nanos()), i128::from(self.phase));
@@ -72,6 +80,17 @@ mod tests {
         for (from, to) in [(0, 3), (3, 7), (6, 7), (7, 13), (13, 14), (-8, -7), (-7, 0)] {
             assert_eq!(next(&cadence, from), to, "after {from}");
         }
+    }
+
+    #[test]
+    fn a_grid_can_be_moved() {
+        let mut cadence = Cadence::default();
+        cadence.add(grid(10, 3).later(Duration::from_nanos(29).try_into().unwrap()));
+        for (from, to) in [(0, 2), (2, 12), (-9, -8)] {
+            assert_eq!(next(&cadence, from), to, "after {from}");
+        }
+        let longest = Span::at_most(Duration::MAX);
+        assert_eq!(grid(10, 3).later(longest), Grid::new(Duration::from_nanos(10).try_into().unwrap(), 0));
     }
 
     #[test]

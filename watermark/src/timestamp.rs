@@ -108,6 +108,11 @@ impl Span {
     /// No time at all.
     pub const ZERO: Self = Self(0);
 
+    /// As long as that, or as event time reaches.
+    pub fn at_most(duration: Duration) -> Self {
+        Self::try_from(duration).unwrap_or(Self(i64::MAX))
+    }
+
     /// The length in nanoseconds.
     #[inline]
     pub const fn as_nanos(self) -> i64 {

@@ -1,11 +1,14 @@
-use super::Aggregate;
+use super::{
+    Aggregate,
+    algorithm::{Algorithm, DabaLite, Running},
+};
 
 /// What is known of how an aggregate combines: [`CommutativeMonoid`] or [`AbelianGroup`].
 pub trait Algebra<A: Aggregate<T> + ?Sized, T> {
-    /// Whether what was combined can be taken out again.
-    const CAN_SUBTRACT: bool;
+    /// How windows that overlap are put together.
+    type Algorithm: Algorithm;
 
-    /// Takes it out. Not called where it cannot be.
+    /// Takes out what has been combined. Not called where that cannot be.
     #[doc(hidden)]
     fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc);
 }
@@ -68,7 +71,7 @@ pub trait Group<T>: Aggregate<T> {
 }
 
 impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {
-    const CAN_SUBTRACT: bool = false;
+    type Algorithm = DabaLite;
 
     fn subtract(_: &A, _: &mut A::Acc, _: &A::Acc) {
         unreachable!("nothing is taken out of what is no group")
@@ -76,7 +79,7 @@ impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {
 }
 
 impl<T, A: Group<T> + ?Sized> Algebra<A, T> for AbelianGroup {
-    const CAN_SUBTRACT: bool = true;
+    type Algorithm = Running;
 
     #[inline(always)]
     fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc) {

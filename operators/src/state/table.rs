@@ -1,4 +1,4 @@
-use std::{hash::Hash, iter, mem};
+use std::{hash::Hash, mem};
 
 use super::slot_vec::{SlotVec, touched};
 use crate::key::{SlotNumber, hash_key, small_number};
@@ -263,12 +263,6 @@ impl<K: Hash + Eq + 'static, S> KeyTable<K, S> {
         self.migrated = 0;
         self.len = 0;
         self.entries.reverse_segments();
-    }
-
-    /// Empties it.
-    pub(crate) fn clear(&mut self) {
-        self.begin_to_empty();
-        iter::from_fn(|| self.take_next()).for_each(drop);
     }
 
     /// How many keys the largest index at hand is counted on to take.

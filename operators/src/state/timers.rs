@@ -89,7 +89,8 @@ impl TimerQueue {
         }
     }
 
-    fn first(&self) -> Option<&Timer> {
+    /// The timer that goes off next.
+    pub(crate) fn first(&self) -> Option<&Timer> {
         (self.len > 0).then(|| self.heap.at(0))
     }
 

@@ -1,72 +1,104 @@
+mod held;
+mod recent;
+
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 
-use nacreous_watermark::{Timestamp, Watermark};
+use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    Sliding, TimeWindow, Windowed,
+    ResultKind, Sliding, TimeWindow, Windowed,
     sliding::SliceNumber,
     tables::{InUse, Tables},
-    whole::Whole,
+    whole::{Extent, Whole},
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
+    algorithm::Algorithm,
+    queue::{Combine, Queue},
     state::{KeyTable, Stopped},
 };
+use held::Held;
+use recent::Recent;
+
+/// The queue that an aggregate chooses.
+pub(super) type QueueOf<A, T> =
+    <<<A as Aggregate<T>>::Algebra as Algebra<A, T>>::Algorithm as Algorithm>::Queue<
+        <A as Aggregate<T>>::Acc,
+    >;
 
 /// Aggregates the records of each key over windows of event time.
 ///
-/// A record touches one accumulator, that of its key in its slice; a window that closes combines the
-/// slices it consists of. So disorder costs nothing but the memory of the slices still open. Of a
-/// [`Group`](crate::Group), a window that closes takes over what the one before came to: it adds the slices that have come in,
-/// and takes out those that have left. A record that comes to a slice which is in already is added to the window itself.
+/// A record touches one accumulator, that of its key in its slice, until the first window closes that the slice lies in.
+/// So disorder costs nothing but the memory of the slices still open. A window that closes is a slice itself, if windows do not
+/// overlap; else it takes over what the one before came to, as the aggregate's [`Algorithm`] does that.
 ///
 /// A record counts in each of its windows that the watermark, as it stood before the record, has not
 /// closed. If that leaves none it is late and goes out whole as [`Windowed::Late`].
 ///
+/// With [allowed lateness](Self::with_lateness), windows that have fired are kept for a while: a record behind the watermark
+/// corrects each of its windows that is, at once.
+///
 /// Behind a merge, the watermark is that of the record's own input, as [`judge_by`](Operator::judge_by) brings it, and
-/// the results are the same however the inputs were interleaved.
+/// the results are the same however the inputs were interleaved. (With allowed lateness the order of corrections is that in
+/// which the records came, so what those between the first and the last come to may differ.) A record that is behind its own
+/// watermark, where others are further behind, is held until they are not.
 ///
 /// # Cost
 /// A record: one look-up of its key in its slice, which leads to its accumulator; a search among the open slices where it
-/// does not lie in the same slice as the record before. A closing window of one slice: nothing but its results; of several:
-/// a look-up for each key in each of its slices, or, of a group, in each that has come in or left. Memory: each key with its accumulator, in each open slice that has records
-/// of it; nothing is kept of a key without records in an open window. It grows ahead of need if
-/// [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
+/// does not lie in the same slice as the record before. A record behind the watermark: a look-up and the algorithm's cost, once for
+/// each window that it corrects. A closing window of one slice: nothing but its results; of several:
+/// a look-up for each key in each slice that has come in, a visit to each key, and the algorithm's cost. Memory: each key with its
+/// accumulator, in each slice that lies in an open window and has records of it; nothing is kept of a key without. It grows ahead
+/// of need if [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
 /// than there are spare tables, of which there is one for each four slices open and two besides.
 pub struct WindowFold<K, A: Aggregate<T>, T> {
     windows: Sliding,
+    lateness: Lateness,
     aggregate: A,
-    /// The slices that have records and lie in an open window, in order of time.
+    /// The slices that have records and whose windows are all open, in order of time.
     slices: VecDeque<Slice<K, A::Acc>>,
     /// The slice that the last record went to. Its table is here, and an absent one in its place.
     recent: Recent<K, A::Acc>,
     /// Tables of slices that are not in use.
     tables: Tables<K, A::Acc>,
-    /// What the keys of a window of several slices come to.
-    whole: Whole<K, A::Acc>,
+    /// What the keys of windows come to, of slices not all of whose windows are open.
+    whole: Whole<K, A::Acc, QueueOf<A, T>>,
     /// At most so many keys that the window fired last did not have will be in the next.
     fresh: usize,
-    /// The number of the first window that has not fired: all windows before it are closed.
-    open_from: i64,
-    /// What the records that come are judged by, and the first window that it leaves open.
-    own: (Watermark, i64),
+    /// What the watermark leaves.
+    closing: Closing,
+    /// What the records that come are judged by, and what it leaves.
+    own: (Watermark, Closing),
+    held: Held<Keyed<K, T>>,
     firing: Firing<K, A::Acc>,
     fault: Option<Fault>,
     tally: Tally,
     values: PhantomData<fn(T)>,
 }
 
-/// Records of one slice that count in the same windows.
-///
-/// An input that is ahead may have closed windows that have not fired yet, as the others hold them open. Its records do
-/// not count in those, though those of other inputs in the same slice do: then the slice is here twice, in the order of
-/// the first window in which its records count.
+/// What is done with records behind the watermark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Lateness {
+    /// How long windows that have fired are kept, in nanoseconds.
+    allowed: i64,
+    /// Whether a correction is preceded by what it corrects.
+    retracts: bool,
+}
+
+/// What a watermark leaves of windows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Closing {
+    /// The number of the first window that is open: all before it have fired.
+    open_from: i64,
+    /// The number of the first window that is kept: all before it are closed for good.
+    kept_from: i64,
+}
+
+/// Records of one slice.
 struct Slice<K, A> {
     number: SliceNumber,
     /// The number of the first window over it.
     first: i64,
-    /// The numbers of the first and the last window in which its records count.
-    windows: (i64, i64),
     /// What the records of each key come to.
     table: KeyTable<K, A>,
 }
@@ -91,66 +123,11 @@ impl<K, A> InUse<K, A> for Used<'_, K, A> {
     }
 }
 
-/// What the hot path needs of a slice, so that records near each other in time skip the search for it.
-struct Recent<K, A> {
-    start: i64,
-    /// In nanoseconds; zero if there is no recent slice.
-    length: u64,
-    /// Where its table is to go back to.
-    index: Option<usize>,
-    /// How many of the slice's windows are closed already to its records.
-    missed: u64,
-    /// How many records it has taken since it became the recent one.
-    records: u64,
-    table: KeyTable<K, A>,
-}
-
-impl<K, A> Recent<K, A> {
-    #[inline(always)]
-    fn contains(&self, time: Timestamp) -> bool {
-        time.as_nanos().wrapping_sub(self.start).cast_unsigned() < self.length
-    }
-}
-
-impl<K: Hash + Eq + 'static, Acc> Recent<K, Acc> {
-    /// Adds records to the accumulators of their keys; comes back with the first that is of another slice, or whose key
-    /// is not known, and then with where the search for the key has stopped.
-    // HOT(window.records)
-    #[inline(always)]
-    fn add_known<T, A: Aggregate<T, Acc = Acc>>(
-        &mut self,
-        aggregate: &A,
-        records: &mut impl Iterator<Item = Record<Keyed<K, T>>>,
-    ) -> Option<(Record<Keyed<K, T>>, Option<Stopped>)> {
-        // All of it in variables of its own, which the compiler can keep in registers.
-        let (start, length) = (self.start, self.length);
-        let mut base = self.table.base();
-        let mut added = 0;
-        let rest = 'all: loop {
-            // A loop of its own for small integers, which takes little: the compiler finds that hard to see.
-            let record = loop {
-                let Some(record) = records.next() else { break 'all None };
-                if record.time.as_nanos().wrapping_sub(start).cast_unsigned() >= length {
-                    break 'all Some((record, None));
-                }
-                let Some(acc) = base.value_of_small(&record.value.key) else { break record };
-                aggregate.add(acc, &record.value.value, record.time);
-                added += 1;
-            };
-            match base.value_of_other(&record.value.key) {
-                Ok(acc) => aggregate.add(acc, &record.value.value, record.time),
-                Err(stopped) => break Some((record, Some(stopped))),
-            }
-            added += 1;
-        };
-        self.records += added;
-        rest
-    }
-}
-
 /// The window being emitted, which may take several calls if the output is narrow.
 struct Firing<K, A> {
     window: TimeWindow,
+    /// What is taken out of the whole, if that is where it is.
+    extent: Extent,
     /// The keys and accumulators of a window of one slice; taken out one by one, so that the table is empty in the end.
     table: KeyTable<K, A>,
 }
@@ -159,9 +136,27 @@ struct Firing<K, A> {
 enum Place {
     /// To the recent slice.
     Recent,
-    /// To a slice that is in the window that is kept, until after the one of the first number. So many of its windows are closed
-    /// already.
-    Entered(i64, u64),
+    /// Not to a slice, as not all of its windows are open.
+    Behind,
+}
+
+/// An aggregate's way to combine.
+struct By<'a, A, T>(&'a A, PhantomData<fn(T)>);
+
+impl<T, A: Aggregate<T>> Combine<A::Acc> for By<'_, A, T> {
+    #[inline(always)]
+    fn combine(&self, acc: &mut A::Acc, other: &A::Acc) {
+        self.0.combine(acc, other);
+    }
+
+    #[inline(always)]
+    fn subtract(&self, acc: &mut A::Acc, other: &A::Acc) {
+        A::Algebra::subtract(self.0, acc, other);
+    }
+}
+
+fn by<A, T>(aggregate: &A) -> By<'_, A, T> {
+    By(aggregate, PhantomData)
 }
 
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
@@ -172,18 +167,23 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
     pub fn new(windows: Sliding, aggregate: A) -> Self {
         let limits = KeyLimits::default();
         let zero = Timestamp::from_nanos(0);
-        let table = KeyTable::absent();
         Self {
             windows,
+            lateness: Lateness::default(),
             aggregate,
             slices: VecDeque::with_capacity(64),
-            recent: Recent { start: 0, length: 0, index: None, missed: 0, records: 0, table },
+            recent: Recent::none(),
             tables: Tables::new(limits, SPARE_MIN),
             whole: Whole::new(limits),
             fresh: 0,
-            open_from: i64::MIN,
-            own: (Watermark::MIN, i64::MIN),
-            firing: Firing { window: TimeWindow { start: zero, end: zero }, table: KeyTable::absent() },
+            closing: Closing::NONE,
+            own: (Watermark::MIN, Closing::NONE),
+            held: Held::new(),
+            firing: Firing {
+                window: TimeWindow { start: zero, end: zero },
+                extent: Extent::NOTHING,
+                table: KeyTable::absent(),
+            },
             fault: None,
             tally: Tally::default(),
             values: PhantomData,
@@ -196,8 +196,31 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
         Self { tables: Tables::new(limits, SPARE_MIN), whole: Whole::new(limits), ..self }
     }
 
-    /// Whether a window takes over what the one before came to.
-    const CARRIES_OVER: bool = A::Algebra::CAN_SUBTRACT;
+    /// The same with windows that are kept for so long after they have fired. If it `retracts`, a correction is preceded by what
+    /// it corrects.
+    ///
+    /// # Panics
+    /// If its queue does not keep slices of windows that have fired.
+    #[must_use]
+    pub fn with_lateness(self, allowed: Span, retracts: bool) -> Self {
+        assert!(QueueOf::<A, T>::IS_FREE, "only a finger tree keeps windows that have fired");
+        Self { lateness: Lateness { allowed: allowed.as_nanos(), retracts }, ..self }
+    }
+
+    /// Whether each window is a slice, and not needed any more once it has fired.
+    fn fires_slices(&self) -> bool {
+        self.windows.tumble() && self.lateness.allowed == 0
+    }
+
+    /// What a watermark leaves of the windows.
+    fn closing_at(&self, watermark: Watermark) -> Closing {
+        let open_from = self.windows.first_open(watermark);
+        if self.lateness.allowed == 0 || watermark.is_end() {
+            return Closing { open_from, kept_from: open_from };
+        }
+        let kept = Timestamp::from_nanos(watermark.time().as_nanos().saturating_sub(self.lateness.allowed));
+        Closing { open_from, kept_from: self.windows.first_open(Watermark::at(kept)) }
+    }
 
     /// Puts the recent slice's table back in its place.
     fn leave_recent(&mut self) {
@@ -205,64 +228,77 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
             self.tables.note(self.recent.table.len());
             mem::swap(&mut self.recent.table, &mut self.slices[index].table);
             self.recent.length = 0;
-            self.tally = self.counted();
-            self.recent.records = 0;
+            self.tally.on_time += mem::take(&mut self.recent.records);
         }
     }
 
-    /// The tally with the records of the recent slice.
-    fn counted(&self) -> Tally {
-        let Recent { records, missed, .. } = self.recent;
-        Tally {
-            on_time: self.tally.on_time + records,
-            missed_windows: self.tally.missed_windows.saturating_add(records.saturating_mul(missed)),
-            ..self.tally
-        }
-    }
-
-    /// Makes the slice of `time` the recent one, if records are simply added to it; the number of windows missed if they are
+    /// Makes the slice of `time` the recent one, if all of its windows are open; the number of windows missed if they are
     /// all closed.
     #[inline(never)]
     fn turn_to(&mut self, time: Timestamp) -> Result<Place, u64> {
         self.leave_recent();
         let number = self.windows.slice_at(time);
         let (first, last) = self.windows.windows_over(number);
-        let (_, own_open) = self.own;
-        let judged_from = own_open.max(self.open_from);
-        let closed = judged_from.saturating_sub(first).clamp(0, (last - first).saturating_add(1));
-        let missed = closed.unsigned_abs();
-        if last < judged_from {
-            return Err(missed);
+        let (_, own) = self.own;
+        let Closing { open_from, kept_from } = own.max(self.closing);
+        if last < kept_from {
+            return Err((last.abs_diff(first)).saturating_add(1));
         }
-        // Windows that have fired need not be told from those that its records do not count in.
-        let counts_from = if own_open <= self.open_from { first } else { first.max(own_open) };
-        if Self::CARRIES_OVER && counts_from < self.open_from {
-            return Ok(Place::Entered(last, missed));
+        if first < open_from {
+            return Ok(Place::Behind);
         }
-        let place = |slice: &Slice<_, _>| (slice.number, slice.windows.0);
-        let index = match self.slices.binary_search_by_key(&(number, counts_from), place) {
+        let index = match self.slices.binary_search_by_key(&number, |slice| slice.number) {
             Ok(index) => index,
             Err(index) => {
                 let table = self.tables.take(self.slices.len());
-                self.slices.insert(index, Slice { number, first, windows: (counts_from, last), table });
+                self.slices.insert(index, Slice { number, first, table });
                 index
             }
         };
         let (start, length) = self.windows.extent(number);
         let table = mem::replace(&mut self.slices[index].table, KeyTable::absent());
-        self.recent = Recent { start, length, index: Some(index), missed, records: 0, table };
+        self.recent = Recent { start, length, index: Some(index), records: 0, table };
         Ok(Place::Recent)
     }
 
-    /// Adds a record to the window that is kept.
+    /// Takes a record not all of whose windows are open, or holds it until those that are closed for its own input are for all.
     #[cold]
     #[inline(never)]
-    fn add_to_entered(&mut self, (last, missed): (i64, u64), key: K, value: &T, time: Timestamp) {
-        let Self { aggregate, whole, fault, .. } = self;
-        let part = iter::once((key, aggregate.lift(value, time)));
-        whole.enter(last, part, |acc, other| aggregate.combine(acc, other), fault);
+    fn take_behind(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        let (watermark, own) = self.own;
+        if own.max(self.closing) == self.closing {
+            self.correct(record, out);
+        } else {
+            self.held.hold(watermark, record);
+        }
+    }
+
+    /// Adds a record to those of its windows that are kept, and says what becomes of those that have fired.
+    fn correct(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        let Record { time, value: Keyed { key, value } } = record;
+        let number = self.windows.slice_at(time);
+        let (first, last) = self.windows.windows_over(number);
+        let Closing { open_from, kept_from } = self.closing;
+        let from = first.max(kept_from);
         self.tally.on_time += 1;
-        self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
+        self.tally.missed_windows = self.tally.missed_windows.saturating_add(from.abs_diff(first));
+
+        let Self { windows, lateness, aggregate, whole, tally, fault, .. } = self;
+        let by = by::<A, T>(aggregate);
+        let acc = aggregate.lift(&value, time);
+        let fired = from..=last.min(open_from - 1);
+        let slices = fired.map(|window| (window, windows.slices_in(window)));
+        whole.correct((number.get(), &key), acc, slices, &by, fault, |window, before, after, count| {
+            let window = windows.window(window);
+            let mut emit = |value, kind, count| {
+                tally.results += 1;
+                out.emit(window.result(key.clone(), aggregate.finish(value), kind, count));
+            };
+            if let Some(before) = before.filter(|_| lateness.retracts) {
+                emit(before, ResultKind::Retraction, count - 1);
+            }
+            emit(after, ResultKind::Correction, count);
+        });
     }
 
     /// Begins the accumulator of a key that is new in the recent slice; or adds to it, if it is not among those expected.
@@ -314,94 +350,118 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
 
     /// The number of the first window with records that has not fired.
     fn first_filled(&self) -> Option<i64> {
-        let mut first_filled = self.whole.has_entered().then_some(self.open_from);
-        for slice in &self.slices {
-            // Where records do not count in the first windows of their slice, those of a later one may come first.
-            if first_filled.is_some_and(|filled| filled <= slice.first.max(self.open_from)) {
-                break;
-            }
-            let fills_from = slice.windows.0.max(self.open_from);
-            first_filled = Some(first_filled.map_or(fills_from, |filled: i64| filled.min(fills_from)));
+        let Closing { open_from, .. } = self.closing;
+        if self.whole.reaches(self.windows.first_slice(open_from)) {
+            return Some(open_from);
         }
-        first_filled
+        self.slices.front().map(|slice| slice.first)
     }
 
-    /// Puts together the window with this number. Its slices are at the front, as it is the oldest open one.
-    fn assemble(&mut self, number: i64) {
+    /// Puts together the window with this number, the oldest open one; slices that lie in windows before `kept_from` only, and in
+    /// no later one than this, do not stay.
+    fn assemble(&mut self, number: i64, kept_from: i64) {
         self.firing.window = self.windows.window(number);
-        if self.windows.tumble() {
+        if self.fires_slices() {
             // A slice that is a window by itself is not needed after it: its table goes as it is.
-            let slice = self.slices.front_mut().expect("a window that has records has its slice");
+            let mut slice = self.slices.pop_front().expect("a window that has records has its slice");
             mem::swap(&mut self.firing.table, &mut slice.table);
             return self.firing.table.begin_to_empty();
         }
         let Self { slices, tables, aggregate, whole, fault, .. } = self;
-        let combine = |acc: &mut A::Acc, other: &A::Acc| aggregate.combine(acc, other);
-        let (mut at, mut over) = (0, slices.partition_point(|slice| slice.first <= number));
-        while at < over {
-            let slice = &mut slices[at];
-            if number < slice.windows.0 {
-                at += 1;
-            } else if Self::CARRIES_OVER {
-                slice.table.begin_to_empty();
-                whole.enter(slice.windows.1, iter::from_fn(|| slice.table.take_next()), combine, fault);
-                over -= 1;
-                slices.remove(at).into_iter().for_each(|slice| tables.put_back_emptied(slice.table));
-            } else {
-                slice.table.iter().for_each(|(key, part)| whole.add(key, part, combine, fault));
-                at += 1;
-            }
+        let by = by::<A, T>(aggregate);
+        while let Some(mut slice) = slices.pop_front_if(|slice| slice.first <= number) {
+            slice.table.begin_to_empty();
+            whole.enter(slice.number.get(), iter::from_fn(|| slice.table.take_next()), &by, fault);
+            tables.put_back(slice.table);
         }
-        whole.fire(Self::CARRIES_OVER);
-        let waiting = slices.range(if Self::CARRIES_OVER { 0 } else { over }..);
-        self.fresh = waiting.map(|slice| slice.table.len()).sum();
+        let stay_from = self.windows.first_slice(kept_from.min(number + 1));
+        self.firing.extent = Extent { slices: self.windows.slices_in(number), stay_from };
+        whole.fire();
+        self.fresh = slices.iter().map(|slice| slice.table.len()).sum();
     }
 
-    /// Lets go of the slices whose last window was the one before `open_from`.
-    fn retire(&mut self) {
-        while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
-            self.tables.put_back(slice.table);
+    /// Lets go of slices that lie in no window that is kept, where no window fires that would.
+    fn retire(&mut self, kept_from: i64) {
+        let stay_from = self.windows.first_slice(kept_from);
+        if !self.whole.is_from(stay_from) {
+            self.whole.fire();
+            let extent = Extent { stay_from, ..Extent::NOTHING };
+            let nothing = self.whole.next(&extent, &by::<A, T>(&self.aggregate), &mut self.fault);
+            debug_assert!(nothing.is_none(), "there is nothing in no slice");
         }
-        self.whole.leave(self.open_from, |acc, part| A::Algebra::subtract(&self.aggregate, acc, part));
     }
 
-    /// Emits what is left of the window being fired, keys in the order in which they came into it: slice by slice, and as
-    /// they first appeared within each.
+    /// Emits what is left of the window being fired: of one slice, keys in the order in which they first appeared in it; else
+    /// in the order in which they came into the windows that are kept.
     fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Self { firing: Firing { window, table }, aggregate, whole, tally, fault, .. } = self;
+        let Self { firing: Firing { window, extent, table }, aggregate, whole, tally, fault, .. } = self;
+        let by = by::<A, T>(aggregate);
+        let mut emit = |key, acc, out: &mut _| {
+            tally.results += 1;
+            Emit::emit(out, window.result(key, aggregate.finish(acc), ResultKind::OnTime, 0));
+        };
         while !whole.has_fired() {
             if !out.has_room() {
                 return Step::More;
             }
-            let Some((key, acc)) = whole.next(fault) else { break };
-            tally.results += 1;
-            out.emit(window.result(key, aggregate.finish(acc)));
+            let Some((key, acc)) = whole.next(extent, &by, fault) else { break };
+            emit(key, acc, out);
         }
         loop {
             if !out.has_room() && !table.is_emptied() {
                 return Step::More;
             }
             let Some((key, acc)) = table.take_next() else { break };
-            tally.results += 1;
-            out.emit(window.result(key, aggregate.finish(acc)));
+            emit(key, acc, out);
         }
         // The next slice is to get this one, which is still in cache.
-        self.tables.put_back_emptied(mem::replace(table, KeyTable::absent()));
+        self.tables.put_back(mem::replace(table, KeyTable::absent()));
         Step::Done
+    }
+
+    /// Fires the windows that end at or before the watermark.
+    fn fire_until(&mut self, watermark: Watermark, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
+        let Closing { open_from, kept_from } = self.closing_at(watermark);
+        loop {
+            if self.fire(out) == Step::More {
+                return Step::More;
+            }
+            // Windows without records are passed over, however many there are.
+            let Some(number) = self.first_filled().filter(|number| *number < open_from) else { break };
+            self.assemble(number, kept_from);
+            self.closing.open_from = number + 1;
+        }
+        self.retire(kept_from);
+        self.closing = self.closing.max(Closing { open_from, kept_from });
+        Step::Done
+    }
+}
+
+impl Closing {
+    const NONE: Self = Self { open_from: i64::MIN, kept_from: i64::MIN };
+
+    /// What both leave.
+    fn max(self, other: Self) -> Self {
+        Self {
+            open_from: self.open_from.max(other.open_from),
+            kept_from: self.kept_from.max(other.kept_from),
+        }
     }
 }
 
 /// The clone has the same windows, aggregate and limits and has seen nothing: it serves another instance.
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
     fn clone(&self) -> Self {
-        Self::new(self.windows, self.aggregate.clone()).with_limits(self.tables.limits())
+        let new = Self::new(self.windows, self.aggregate.clone()).with_limits(self.tables.limits());
+        Self { lateness: self.lateness, ..new }
     }
 }
 
 impl<T, K, A> Operator<Keyed<K, T>> for WindowFold<K, A, T>
 where
     K: Hash + Eq + Clone + Send + 'static,
-    A: Aggregate<T, Acc: Send + 'static>,
+    T: Send + 'static,
+    A: Aggregate<T>,
 {
     type Out = Windowed<K, T, A::Out>;
 
@@ -412,8 +472,8 @@ where
         if !self.recent.contains(time) {
             match self.turn_to(time) {
                 Ok(Place::Recent) => {}
-                Ok(Place::Entered(last, missed)) => {
-                    return self.add_to_entered((last, missed), key, &value, time);
+                Ok(Place::Behind) => {
+                    return self.take_behind(Record { time, value: Keyed { key, value } }, out);
                 }
                 Err(missed) => {
                     return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
@@ -441,30 +501,30 @@ where
         }
     }
 
-    /// Fires the windows that end at or before the watermark, oldest first, keys in order of appearance.
+    /// Fires the windows that end at or before the watermark, oldest first; records that were held are taken up in between, when
+    /// it has come as far as that of their own input.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
         self.leave_recent();
-        let open_from = self.windows.first_open(watermark);
         loop {
-            if self.fire(out) == Step::More {
+            let next = self.held.until().filter(|until| *until <= watermark);
+            if self.fire_until(next.unwrap_or(watermark), out) == Step::More {
                 return Step::More;
             }
-            self.retire();
-            // Windows without records are passed over, however many there are.
-            let Some(number) = self.first_filled().filter(|number| *number < open_from) else { break };
-            self.assemble(number);
-            self.open_from = number + 1;
+            let Some(until) = next else { return Step::Done };
+            if !out.has_room() {
+                return Step::More;
+            }
+            let record = self.held.release(until).expect("it is held until then");
+            self.correct(record, out);
         }
-        self.open_from = self.open_from.max(open_from);
-        Step::Done
     }
 
     fn judge_by(&mut self, watermark: Watermark) {
-        let (before, open_before) = self.own;
+        let (before, closing_before) = self.own;
         if watermark != before {
-            let open = self.windows.first_open(watermark);
-            self.own = (watermark, open);
-            if open != open_before {
+            let closing = self.closing_at(watermark);
+            self.own = (watermark, closing);
+            if closing != closing_before {
                 self.leave_recent();
             }
         }
@@ -473,17 +533,18 @@ where
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.tables.connect(supplies);
         self.whole.connect(supplies);
+        self.held.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
         let Self { slices, recent: Recent { table: recent, .. }, .. } = self;
         self.tables.note(recent.len());
         let tables = self.tables.prepare(records, Used { slices, recent });
-        if self.windows.tumble() {
+        if self.fires_slices() {
             return tables;
         }
-        // Both are asked, so that neither is late for want of the other.
-        tables.and(self.whole.prepare(records, self.fresh, Self::CARRIES_OVER))
+        // All are asked, so that none is late for want of another.
+        tables.and(self.whole.prepare(records, self.fresh)).and(self.held.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {
@@ -491,7 +552,7 @@ where
     }
 
     fn tally(&self) -> Tally {
-        self.counted()
+        Tally { on_time: self.tally.on_time + self.recent.records, ..self.tally }
     }
 }
 

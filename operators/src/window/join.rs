@@ -8,7 +8,7 @@ use self::{
     matches::Pair,
     side::{Node, Runs, Side},
 };
-use super::{Sliding, WindowResult, Windowed, sliding::SliceNumber};
+use super::{ResultKind, Sliding, WindowResult, Windowed, sliding::SliceNumber};
 use crate::{Either, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally};
 
 mod census;
@@ -279,7 +279,13 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
             if left.key == right.key {
                 results += 1;
                 let value = (self.join)(&left.value, &right.value);
-                let result = WindowResult { window, key: right.key.clone(), value };
+                let result = WindowResult {
+                    window,
+                    key: right.key.clone(),
+                    value,
+                    kind: ResultKind::OnTime,
+                    number: 0,
+                };
                 out.emit(Record { time, value: Windowed::Result(result) });
             }
         }

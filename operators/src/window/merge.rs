@@ -5,7 +5,7 @@ use std::{collections::VecDeque, convert::Infallible, hash::Hash, marker::Phanto
 use nacreous_watermark::{Timestamp, Watermark};
 
 use super::{
-    Sliding, TimeWindow, WindowFold, WindowResult, Windowed,
+    ResultKind, Sliding, TimeWindow, WindowFold, WindowResult, Windowed,
     tables::{InUse, Tables},
 };
 use crate::{
@@ -38,7 +38,7 @@ enum Same<G> {
 }
 
 impl<T, A: Aggregate<T>, G: Algebra<A, T>> Algebra<Unfinished<A>, T> for Same<G> {
-    const CAN_SUBTRACT: bool = G::CAN_SUBTRACT;
+    type Algorithm = G::Algorithm;
 
     #[inline(always)]
     fn subtract(aggregate: &Unfinished<A>, acc: &mut A::Acc, other: &A::Acc) {
@@ -79,7 +79,7 @@ impl<K, A, T, E: Emit<Keyed<K, Partial<A, T>>>> Emit<Windowed<K, T, A>> for AsPa
     #[inline]
     fn emit(&mut self, Record { time, value }: Record<Windowed<K, T, A>>) {
         let value = match value {
-            Windowed::Result(WindowResult { window, key, value }) => {
+            Windowed::Result(WindowResult { window, key, value, .. }) => {
                 Keyed { key, value: Partial::Acc(window, value) }
             }
             Windowed::Late(Keyed { key, value }) => Keyed { key, value: Partial::Late(value) },
@@ -110,7 +110,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for Windo
 impl<T, K, A> Operator<Keyed<K, T>> for WindowPartials<K, A, T>
 where
     K: Hash + Eq + Clone + Send + 'static,
-    A: Aggregate<T, Acc: Send + 'static>,
+    T: Send + 'static,
+    A: Aggregate<T>,
 {
     type Out = Keyed<K, Partial<A::Acc, T>>;
 
@@ -245,9 +246,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowMerge<K, A, T> {
             }
             let Some((key, acc)) = table.take_next() else { break };
             self.results += 1;
-            out.emit(window.result(key, self.aggregate.finish(acc)));
+            out.emit(window.result(key, self.aggregate.finish(acc), ResultKind::OnTime, 0));
         }
-        self.tables.put_back_emptied(mem::replace(table, KeyTable::absent()));
+        self.tables.put_back(mem::replace(table, KeyTable::absent()));
         Step::Done
     }
 }
@@ -262,7 +263,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for Windo
 impl<T, K, A> Operator<Keyed<K, Partial<A::Acc, T>>> for WindowMerge<K, A, T>
 where
     K: Hash + Eq + Clone + Send + 'static,
-    A: Aggregate<T, Acc: Send + 'static>,
+    A: Aggregate<T>,
 {
     type Out = Windowed<K, T, A::Out>;
 

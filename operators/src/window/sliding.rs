@@ -1,4 +1,4 @@
-use std::time::Duration;
+use std::{ops::RangeInclusive, time::Duration};
 
 use nacreous_watermark::{Grid, Span, SpanError, Timestamp, Watermark};
 
@@ -43,11 +43,15 @@ pub enum WindowError {
     Span(#[from] SpanError),
 }
 
-/// A slice's place in time: the hop it lies in, and whether in its head or its tail.
+/// A slice's place in time: slices are numbered through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SliceNumber {
-    hop: i64,
-    tail: bool,
+pub(super) struct SliceNumber(i64);
+
+impl SliceNumber {
+    /// The number alone.
+    pub(super) fn get(self) -> i64 {
+        self.0
+    }
 }
 
 impl Sliding {
@@ -103,14 +107,39 @@ impl Sliding {
     pub(super) fn slice_at(&self, time: Timestamp) -> SliceNumber {
         let hop = time.as_nanos().div_euclid(self.every);
         let into_hop = time.as_nanos().rem_euclid(self.every);
-        SliceNumber { hop, tail: into_hop >= self.cut() }
+        self.number(hop, into_hop >= self.cut())
+    }
+
+    /// The number of a hop's head or tail.
+    ///
+    /// Hops that have both are longer than a nanosecond, so twice as many can be numbered.
+    fn number(&self, hop: i64, tail: bool) -> SliceNumber {
+        SliceNumber(if self.cut() == 0 { hop } else { hop * 2 + i64::from(tail) })
+    }
+
+    /// The hop that the slice lies in, and whether in its tail.
+    fn place(&self, SliceNumber(number): SliceNumber) -> (i64, bool) {
+        if self.cut() == 0 { (number, true) } else { (number.div_euclid(2), number.rem_euclid(2) == 1) }
+    }
+
+    /// The number of the first slice in the window with this number.
+    pub(super) fn first_slice(&self, window: i64) -> i64 {
+        if self.cut() == 0 { window } else { window.saturating_mul(2) }
+    }
+
+    /// The numbers of the slices in the window with this number.
+    pub(super) fn slices_in(&self, window: i64) -> RangeInclusive<i64> {
+        let hops = window.saturating_add(self.size / self.every);
+        let last = if self.cut() == 0 { hops - 1 } else { hops.saturating_mul(2) };
+        self.first_slice(window)..=last
     }
 
     /// The slice's first instant and its length in nanoseconds, cut to the range of time.
     pub(super) fn extent(&self, slice: SliceNumber) -> (i64, u64) {
-        let hop = i128::from(slice.hop) * i128::from(self.every);
+        let (hop, tail) = self.place(slice);
+        let hop = i128::from(hop) * i128::from(self.every);
         let cut = hop + i128::from(self.cut());
-        let (start, end) = if slice.tail { (cut, hop + i128::from(self.every)) } else { (hop, cut) };
+        let (start, end) = if tail { (cut, hop + i128::from(self.every)) } else { (hop, cut) };
         let (start, end) = (clamped(start).as_nanos(), clamped(end).as_nanos());
         (start, end.abs_diff(start))
     }
@@ -120,8 +149,9 @@ impl Sliding {
     /// With a hop of 1 ns the last two instants of time share a window, so that there is a number left to
     /// say "all windows are closed".
     pub(super) fn windows_over(&self, slice: SliceNumber) -> (i64, i64) {
-        let first = slice.hop.saturating_sub(self.size / self.every - i64::from(slice.tail));
-        (first.min(i64::MAX - 1), slice.hop.min(i64::MAX - 1))
+        let (hop, tail) = self.place(slice);
+        let first = hop.saturating_sub(self.size / self.every - i64::from(tail));
+        (first.min(i64::MAX - 1), hop.min(i64::MAX - 1))
     }
 
     /// How far into each hop a window ends; zero where the size is a multiple of the hop.
@@ -157,6 +187,9 @@ mod tests {
                         assert_eq!(window.start, Timestamp::from_nanos(number * every));
                         let inside = window.start <= at && at < window.end;
                         assert_eq!(inside, (first..=last).contains(&number), "{windows:?} {time} {number}");
+                        let slices = windows.slices_in(number);
+                        assert_eq!(inside, slices.contains(&slice.get()), "{windows:?} {time} {number}");
+                        assert_eq!(*slices.start(), windows.first_slice(number));
                         let open = windows.first_open(Watermark::at(at)) <= number;
                         assert_eq!(open, window.end > at, "{windows:?} {time} {number}");
                     }

@@ -156,16 +156,8 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
         })
     }
 
-    /// Takes back a table that is not needed any more; or that is absent.
-    pub(super) fn put_back(&mut self, mut table: KeyTable<K, A>) {
-        if !table.is_absent() {
-            table.clear();
-            self.put_back_emptied(table);
-        }
-    }
-
-    /// As [`put_back`](Self::put_back), of one that is empty already.
-    pub(super) fn put_back_emptied(&mut self, table: KeyTable<K, A>) {
+    /// Takes back a table that is not needed any more, and has been emptied; or that is absent.
+    pub(super) fn put_back(&mut self, table: KeyTable<K, A>) {
         if !table.is_absent() {
             let Shape { entries, index, .. } = self.shape;
             self.is_settled &= table.capacity() >= entries && table.index_length() >= index;

@@ -1,180 +1,235 @@
-//! Windows of several slices: what their keys come to, put together from slice to slice.
+//! Windows of several slices: what their keys come to, kept from window to window.
 
-use std::{hash::Hash, iter, mem};
+use std::{collections::VecDeque, hash::Hash, iter, mem, ops::RangeInclusive};
 
-use super::{
-    entered::Entered,
-    tables::{InUse, Tables},
-};
+use super::tables::{InUse, Tables};
 use crate::{
     Fault, KeyLimits, Prepared, Supplies,
+    finger_tree::{FingerNodes, FingerTree},
     key::{SlotNumber, hash_key},
+    queue::{Combine, Memory, Queue},
     state::KeyTable,
 };
 
-/// The keys of a window that is put together, and what they come to.
-///
-/// It is kept from window to window if slices can be [taken out](Self::leave) of it again, and emptied with each otherwise.
-pub(super) struct Whole<K, A> {
-    keys: Keys<K, A>,
-    /// What is to be taken out of it again.
-    entered: Entered<K, A>,
+/// The keys of the windows that are put together, and what they come to.
+pub(super) struct Whole<K, A: Clone + Send + 'static, Q: Queue<A>> {
+    keys: Keys<K, Live<A, Q>>,
+    memory: Q::Memory,
+    /// What has come to slices that were in already.
+    behind: FingerNodes<i64, A>,
+    /// The slices in it, in order.
+    slices: VecDeque<i64>,
     /// How many keys the window fired last had.
     fired: usize,
-    firing: Firing<K, A>,
+    firing: Firing<K, Live<A, Q>>,
 }
 
 /// The keys themselves.
-struct Keys<K, A> {
-    table: KeyTable<K, Live<A>>,
+struct Keys<K, L> {
+    table: KeyTable<K, L>,
     /// And others like it.
-    tables: Tables<K, Live<A>>,
+    tables: Tables<K, L>,
     /// The most keys that a window may have.
     most: usize,
-    /// How many keys of the table are in no slice of the window any more.
+    /// How many keys of the table are in no slice any more.
     dead: usize,
 }
 
 /// What a key comes to.
-#[derive(Clone)]
-struct Live<A> {
-    acc: A,
-    /// In how many slices of the window it is; once more for each record that came after its slice had.
-    slices: u64,
+struct Live<A, Q> {
+    queue: Q,
+    /// What has come to slices that were in the queue already.
+    behind: FingerTree<i64, A>,
 }
 
 /// What has not been emitted of a window.
-enum Firing<K, A> {
+enum Firing<K, L> {
     /// All has been.
     Done,
-    /// The keys from this one on. They stay.
+    /// The keys from this one on.
     From(u32),
-    /// What is left in the table. Nothing stays.
-    Emptying,
     /// What is left in this one. The others are back in the table, but for those in no slice.
-    Sifting(KeyTable<K, Live<A>>),
+    Sifting(KeyTable<K, L>),
+}
+
+/// Which slices a window consists of, and from which on they stay once it is emitted.
+#[derive(Debug, Clone)]
+pub(super) struct Extent {
+    pub(super) slices: RangeInclusive<i64>,
+    pub(super) stay_from: i64,
+}
+
+impl Extent {
+    /// No slice, and all stay.
+    pub(super) const NOTHING: Self =
+        Self { slices: RangeInclusive::new(i64::MAX, i64::MIN), stay_from: i64::MIN };
 }
 
 /// The table is sifted once more than one in so many keys is dead.
 const DEAD_IN: usize = 4;
 
-impl<K, A> InUse<K, Live<A>> for &mut KeyTable<K, Live<A>> {
+impl<K, L> InUse<K, L> for &mut KeyTable<K, L> {
     fn slices(&self) -> usize {
         0
     }
 
-    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, Live<A>>>
+    fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, L>>
     where
         K: 'a,
-        A: 'a,
+        L: 'a,
     {
         iter::once(&mut **self)
     }
 }
 
-impl<K: Hash + Eq + Clone + 'static, A: Clone> Keys<K, A> {
-    /// Adds what a key comes to in a slice.
-    fn add(&mut self, key: &K, acc: &A, combine: impl FnOnce(&mut A, &A), fault: &mut Option<Fault>) {
-        match self.table.find(key) {
-            Ok(slot) => {
-                let live = &mut self.table.at_mut(slot).1;
-                if live.slices == 0 {
-                    self.dead -= 1;
-                    live.acc.clone_from(acc);
-                } else {
-                    combine(&mut live.acc, acc);
-                }
-                live.slices += 1;
-            }
-            Err(_) if self.table.len() - self.dead >= self.most => {
-                *fault = Some(Fault::TooManyKeys { most: self.most });
-            }
-            Err(hash) => {
-                let live = Live { acc: acc.clone(), slices: 1 };
-                self.tables.begin(&mut self.table, (key.clone(), hash), live, fault);
-            }
+impl<A: Clone + Send + 'static, Q: Queue<A>> Live<A, Q> {
+    fn new() -> Self {
+        Self { queue: Q::default(), behind: FingerTree::default() }
+    }
+
+    fn is_dead(&self) -> bool {
+        self.queue.is_empty() && self.behind.is_empty()
+    }
+
+    fn query(
+        &self,
+        memory: &Q::Memory,
+        behind: &FingerNodes<i64, A>,
+        slices: &RangeInclusive<i64>,
+        by: &impl Combine<A>,
+    ) -> Option<A> {
+        let queue = self.queue.query(memory, slices.clone(), by);
+        if self.behind.is_empty() {
+            return queue;
+        }
+        let behind = self.behind.range(behind, slices.clone(), |one, other| by.joined(one, other));
+        match (queue, behind) {
+            (Some(queue), Some(behind)) => Some(by.joined(&queue, &behind)),
+            (one, other) => one.or(other),
         }
     }
 }
 
-impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
+impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Keys<K, Live<A, Q>> {
+    /// What a key comes to; it is begun if it is new. None if that would be one more than allowed.
+    fn live(&mut self, key: &K, fault: &mut Option<Fault>) -> Option<&mut Live<A, Q>> {
+        let found = self.table.find(key);
+        let is_dead = found.map_or(true, |slot| self.table.at_mut(slot).1.is_dead());
+        if is_dead && self.table.len() - self.dead >= self.most {
+            *fault = Some(Fault::TooManyKeys { most: self.most });
+            return None;
+        }
+        let slot = match found {
+            Ok(slot) => slot,
+            Err(hash) => {
+                let slot = self.table.len();
+                self.tables.begin(&mut self.table, (key.clone(), hash), Live::new(), fault);
+                self.dead += 1;
+                SlotNumber::new(u32::try_from(slot).expect("fewer than 2^32 keys are allowed"))
+            }
+        };
+        // Whoever asks for it is about to put something in.
+        self.dead -= usize::from(is_dead);
+        Some(&mut self.table.at_mut(slot).1)
+    }
+}
+
+impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Whole<K, A, Q> {
     pub(super) fn new(limits: KeyLimits) -> Self {
         // What is dead and still in the table does not count.
         let mut tables = Tables::new(KeyLimits { most: usize::MAX, ..limits }, 1);
         let keys = Keys { table: tables.take(0), tables, most: limits.most, dead: 0 };
-        Self { keys, entered: Entered::new(), fired: 0, firing: Firing::Done }
+        Self {
+            keys,
+            memory: Q::Memory::default(),
+            behind: FingerNodes::default(),
+            slices: VecDeque::with_capacity(64),
+            fired: 0,
+            firing: Firing::Done,
+        }
     }
 
     pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
     where
         K: Send,
-        A: Send + 'static,
     {
         self.keys.tables.connect(supplies);
-        self.entered.connect(supplies);
+        self.memory.connect(supplies);
+        self.behind.connect(supplies);
     }
 
     /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new.
-    pub(super) fn prepare(&mut self, records: usize, fresh: usize, is_kept: bool) -> Prepared {
+    pub(super) fn prepare(&mut self, records: usize, fresh: usize) -> Prepared {
         let Keys { table, tables, most, .. } = &mut self.keys;
-        let keys = self.fired + fresh.min(*most);
-        tables.note(keys);
-        let parts = if is_kept { self.entered.prepare(records + fresh) } else { Prepared::Ready };
-        parts.and(tables.prepare(records, table))
+        tables.note(self.fired + fresh.min(*most));
+        let behind = if Q::IS_FREE { Prepared::Ready } else { self.behind.prepare(records) };
+        behind.and(self.memory.prepare(records + fresh)).and(tables.prepare(records, table))
     }
 
-    /// Whether it is kept, and there are slices in it.
-    pub(super) fn has_entered(&self) -> bool {
-        !self.entered.is_empty()
+    /// Whether there is anything in it from this slice on.
+    pub(super) fn reaches(&self, slice: i64) -> bool {
+        self.slices.back().is_some_and(|newest| *newest >= slice)
     }
 
-    /// Adds a slice until it [leaves](Self::leave), after this window.
+    /// Whether there is nothing in it before this slice.
+    pub(super) fn is_from(&self, slice: i64) -> bool {
+        self.slices.front().is_none_or(|oldest| *oldest >= slice)
+    }
+
+    /// Takes in a slice.
     pub(super) fn enter(
         &mut self,
-        last: i64,
+        slice: i64,
         parts: impl Iterator<Item = (K, A)>,
-        combine: impl Fn(&mut A, &A),
+        by: &impl Combine<A>,
         fault: &mut Option<Fault>,
     ) {
-        let add = |part: &(K, A)| self.keys.add(&part.0, &part.1, &combine, fault);
-        self.entered.add(last, parts.inspect(add));
-    }
-
-    /// Adds what a key comes to in a slice, for one window.
-    pub(super) fn add(
-        &mut self,
-        key: &K,
-        acc: &A,
-        combine: impl FnOnce(&mut A, &A),
-        fault: &mut Option<Fault>,
-    ) {
-        self.keys.add(key, acc, combine, fault);
-    }
-
-    /// Takes out the slices that do not lie in this window any more.
-    pub(super) fn leave(&mut self, window: i64, subtract: impl Fn(&mut A, &A)) {
-        let Self { entered, keys: Keys { table, dead, .. }, .. } = self;
-        entered.leave(window, |key, acc| {
-            // One that was beyond the limit is not there.
-            let Ok(slot) = table.find(key) else { return };
-            let live = &mut table.at_mut(slot).1;
-            live.slices -= 1;
-            if live.slices == 0 {
-                *dead += 1;
-            } else {
-                subtract(&mut live.acc, acc);
+        self.note(slice);
+        for (key, acc) in parts {
+            if let Some(live) = self.keys.live(&key, fault) {
+                live.queue.insert(&mut self.memory, slice, acc, by);
             }
-        });
+        }
     }
 
-    /// Begins to emit what there is. All of it stays for the next window, or none.
-    pub(super) fn fire(&mut self, stays: bool) {
+    /// Takes in what has come to a slice not all of whose windows are open. Says of each of these windows, which have fired, what
+    /// it came to before and comes to now, and how many results it has had.
+    pub(super) fn correct(
+        &mut self,
+        (slice, key): (i64, &K),
+        acc: A,
+        fired: impl Iterator<Item = (i64, RangeInclusive<i64>)>,
+        by: &impl Combine<A>,
+        fault: &mut Option<Fault>,
+        mut corrected: impl FnMut(i64, Option<A>, A, u32),
+    ) {
+        let Some(live) = self.keys.live(key, fault) else { return };
+        for (window, slices) in fired {
+            let before = live.query(&self.memory, &self.behind, &slices, by);
+            let after = before.as_ref().map_or_else(|| acc.clone(), |before| by.joined(before, &acc));
+            let count = live.queue.count(&mut self.memory, *slices.start(), before.is_some().into());
+            corrected(window, before, after, count);
+        }
+        if Q::IS_FREE {
+            live.queue.insert(&mut self.memory, slice, acc, by);
+        } else {
+            live.behind.insert(&mut self.behind, slice, acc, |one, other| by.joined(one, other));
+        }
+        self.note(slice);
+    }
+
+    /// Notes that there is something of a slice.
+    fn note(&mut self, slice: i64) {
+        if let Err(index) = self.slices.binary_search(&slice) {
+            self.slices.insert(index, slice);
+        }
+    }
+
+    /// Begins to emit a window, or to let go of what does not stay.
+    pub(super) fn fire(&mut self) {
         let Keys { table, tables, dead, .. } = &mut self.keys;
         self.fired = table.len();
-        self.firing = if !stays {
-            table.begin_to_empty();
-            Firing::Emptying
-        } else if *dead > table.len() / DEAD_IN {
+        self.firing = if *dead > table.len() / DEAD_IN {
             let mut old = mem::replace(table, tables.take(0));
             old.begin_to_empty();
             *dead = 0;
@@ -182,6 +237,12 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
         } else {
             Firing::From(0)
         };
+    }
+
+    /// How many keys there are.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> usize {
+        self.keys.table.len() - self.keys.dead
     }
 
     /// For how many keys there is memory.
@@ -196,65 +257,92 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone> Whole<K, A> {
     }
 
     /// The next key and what it comes to, in the order in which the keys came in.
-    pub(super) fn next(&mut self, fault: &mut Option<Fault>) -> Option<(K, A)> {
-        let Keys { table, tables, .. } = &mut self.keys;
+    pub(super) fn next(
+        &mut self,
+        extent: &Extent,
+        by: &impl Combine<A>,
+        fault: &mut Option<Fault>,
+    ) -> Option<(K, A)> {
+        let Self { keys: Keys { table, tables, dead, .. }, memory, behind, slices, .. } = self;
+        let mut pass = |live: &mut Live<A, Q>| {
+            let acc = live.query(memory, behind, &extent.slices, by);
+            live.queue.evict_before(memory, extent.stay_from, by);
+            live.behind.evict_before(behind, extent.stay_from, |one, other| by.joined(one, other));
+            acc
+        };
         match &mut self.firing {
-            Firing::Done => None,
+            Firing::Done => return None,
             Firing::From(slot) => {
                 while (*slot as usize) < table.len() {
                     let (key, live) = table.at_mut(SlotNumber::new(*slot));
                     *slot += 1;
-                    if live.slices > 0 {
-                        return Some((key.clone(), live.acc.clone()));
+                    if live.is_dead() {
+                        continue;
+                    }
+                    let acc = pass(live);
+                    *dead += usize::from(live.is_dead());
+                    if let Some(acc) = acc {
+                        return Some((key.clone(), acc));
                     }
                 }
-                self.firing = Firing::Done;
-                None
-            }
-            Firing::Emptying => {
-                let next = table.take_next().map(|(key, live)| (key, live.acc));
-                if next.is_none() {
-                    self.firing = Firing::Done;
-                }
-                next
             }
             Firing::Sifting(old) => {
-                while let Some((key, live)) = old.take_next() {
-                    if live.slices > 0 {
-                        let next = (key.clone(), live.acc.clone());
+                while let Some((key, mut live)) = old.take_next() {
+                    let acc = pass(&mut live);
+                    let next = acc.map(|acc| (key.clone(), acc));
+                    if !live.is_dead() {
                         let hash = hash_key(&key);
                         tables.begin(table, (key, hash), live, fault);
-                        return Some(next);
+                    }
+                    if next.is_some() {
+                        return next;
                     }
                 }
-                let old = mem::replace(old, KeyTable::absent());
-                tables.put_back_emptied(old);
-                self.firing = Firing::Done;
-                None
+                tables.put_back(mem::replace(old, KeyTable::absent()));
             }
         }
+        self.firing = Firing::Done;
+        while slices.pop_front_if(|slice| *slice < extent.stay_from).is_some() {}
+        None
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::supply::tests::Late;
+    use crate::{
+        queue::{InRows, Running},
+        supply::tests::Late,
+    };
+
+    struct Sums;
+
+    impl Combine<u64> for Sums {
+        fn combine(&self, acc: &mut u64, other: &u64) {
+            *acc += other;
+        }
+
+        fn subtract(&self, acc: &mut u64, other: &u64) {
+            *acc -= other;
+        }
+    }
 
     #[test]
     fn there_is_room_for_all_keys_that_are_to_come_in_at_once() {
         for seed in 0..200 {
-            let mut whole = Whole::<u32, u64>::new(KeyLimits { expected: 16, ..KeyLimits::default() });
+            let limits = KeyLimits { expected: 16, ..KeyLimits::default() };
+            let mut whole = Whole::<u32, u64, InRows<Running<u64>>>::new(limits);
             whole.connect(&mut Late::new(seed));
             let mut keys = 0..;
             for fresh in [10, 40, 500, 3_000] {
-                while whole.prepare(1, fresh, true) == Prepared::Waiting {}
+                while whole.prepare(1, fresh) == Prepared::Waiting {}
                 let room = whole.keys.table.headroom();
                 assert!(room > fresh, "seed {seed}: room for {room} keys and not for {fresh}");
                 let slice = keys.by_ref().take(fresh).map(|key| (key, 1));
-                whole.enter(i64::MAX, slice, |acc, other| *acc += other, &mut None);
-                whole.fire(true);
-                while whole.next(&mut None).is_some() {}
+                whole.enter(0, slice, &Sums, &mut None);
+                whole.fire();
+                let extent = Extent { slices: 0..=0, stay_from: 0 };
+                while whole.next(&extent, &Sums, &mut None).is_some() {}
             }
         }
     }

@@ -140,13 +140,13 @@ pub(crate) fn summary(report: &JobReport) {
 const CSV_HEADER: &str = "window_start,window_end,key,count,mean_delay_min,min_delay_min,max_delay_min\n";
 
 fn csv_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: delays } = &record.value;
+    let WindowResult { window, key, value: delays, .. } = &record.value;
     let (start, end, mean) = (Time(window.start), Time(window.end), Mean(delays));
     csv(rows, &[&start, &end, key, &delays.count, &mean, &delays.min, &delays.max]);
 }
 
 fn json_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: delays } = &record.value;
+    let WindowResult { window, key, value: delays, .. } = &record.value;
     append(
         rows,
         format_args!(
@@ -168,7 +168,7 @@ fn table_header() -> String {
 }
 
 fn table_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: Stats { count, min, max, .. } } = &record.value;
+    let WindowResult { window, key, value: Stats { count, min, max, .. }, .. } = &record.value;
     let (start, end, mean) = (Time(window.start), Time(window.end), Mean(&record.value.value));
     append(
         rows,

@@ -44,7 +44,7 @@ where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
-    A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+    A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
 {
     type Out = Windowed<K, T, A::Out>;
 

@@ -120,7 +120,7 @@ impl<U: Upstream> Carried<U> {
         U: Upstream<Out = Keyed<K, T>>,
         K: Hash + Eq + Clone + Send + 'static,
         T: Send + 'static,
-        A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let id = self.add_operator(name);
         let (from, accountable) = (self.instances, self.accountable);

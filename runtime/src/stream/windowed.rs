@@ -1,6 +1,10 @@
-use std::{hash::Hash, marker::PhantomData};
+use std::{hash::Hash, marker::PhantomData, time::Duration};
 
-use nacreous_operators::{Aggregate, Either, Keyed, Sliding, WindowJoin, WindowResult};
+use nacreous_operators::{
+    Aggregate, Either, Keyed, Sliding, WindowFold, WindowJoin, WindowResult,
+    algorithm::{FingerTree, using},
+};
+use nacreous_watermark::Span;
 
 use super::{
     Stream,
@@ -11,16 +15,102 @@ use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop.
 #[must_use = "a stream does nothing until it ends in a sink"]
-pub struct WindowedStream<K, T, U> {
+pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,
     sharing: Sharing,
-    windows: Sliding,
+    windows: W,
     records: PhantomData<fn() -> (K, T)>,
 }
 
-impl<K, T, U> WindowedStream<K, T, U> {
-    pub(super) fn new(carried: Carried<U>, sharing: Sharing, windows: Sliding) -> Self {
+/// Windows that are kept for a while after they have fired: see [`allowed_lateness`](WindowedStream::allowed_lateness).
+#[derive(Debug, Clone, Copy)]
+pub struct KeptWindows<W> {
+    windows: W,
+    allowed: Span,
+    retracts: bool,
+}
+
+impl<K, T, U, W> WindowedStream<K, T, U, W> {
+    pub(super) fn new(carried: Carried<U>, sharing: Sharing, windows: W) -> Self {
         Self { carried, sharing, windows, records: PhantomData }
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U> {
+    /// Keeps windows for so long after they have fired, in event time: a record that comes behind the watermark, but not further
+    /// than that, corrects each of its windows that has fired already.
+    ///
+    /// A window has one result on time, then one [correction](crate::ResultKind::Correction) for each late record of the key, at once,
+    /// which says what all records so far come to; [`WindowResult::kind`] and [`number`](WindowResult::number) tell them apart. A
+    /// correction's time is its window's last instant, as that of any result, and so behind the watermark: to whatever comes
+    /// next it is a late record. More than 292 years is for ever.
+    ///
+    /// ```
+    /// use nacreous::{ResultKind, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (counts, late) = graph
+    ///     .iter([1, 2, 12, 3, 31, 4]) // 3 and 4 are late
+    ///     .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE)
+    ///     .key_by(|_| ())
+    ///     .window(Sliding::tumbling(Duration::from_nanos(10))?)
+    ///     .allowed_lateness(Duration::from_nanos(20))
+    ///     .aggregate(count());
+    /// let (counts, late) = (counts.collect(), late.collect());
+    /// graph.run(JobOptions::default())?;
+    /// let of_first: Vec<_> = counts.take().into_iter().filter(|count| count.value.window.start.as_nanos() == 0).collect();
+    /// let said: Vec<_> = of_first.iter().map(|count| (count.value.kind, count.value.number, count.value.value)).collect();
+    /// assert_eq!(said, [(ResultKind::OnTime, 0, 2), (ResultKind::Correction, 1, 3)]);
+    /// assert_eq!(late.take()[0].value.value, 4); // the watermark is 31, more than 20 behind the end of its window
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// Records that are not late: as without, but for a look-up and an insertion into a tree for each key in a window that
+    /// closes. A late one: for each window that it corrects a search in its key's tree, which takes about as long as the logarithm
+    /// of the number of slices that are kept. Memory: each key with its accumulator, in each slice of a window that is kept. All
+    /// records go to where their key is kept: there is no adding up in front of it.
+    pub fn allowed_lateness(self, lateness: Duration) -> WindowedStream<K, T, U, KeptWindows<Sliding>> {
+        let Self { carried, sharing, windows, .. } = self;
+        let allowed = Span::at_most(lateness);
+        carried.graph.borrow_mut().needs.cadence.add(windows.ends().later(allowed));
+        WindowedStream::new(carried, sharing, KeptWindows { windows, allowed, retracts: false })
+    }
+}
+
+impl<K, T, U, W> WindowedStream<K, T, U, KeptWindows<W>> {
+    /// Has each correction preceded by a [retraction](crate::ResultKind::Retraction) of what it corrects, for whoever adds results up.
+    pub fn retracting(mut self) -> Self {
+        self.windows.retracts = true;
+        self
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U, KeptWindows<Sliding>>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// Aggregates the records of each key in each window: the stream of results, and that of records that come later than is
+    /// allowed. As [without lateness](WindowedStream::aggregate), with corrections.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        aggregate: A,
+    ) -> (
+        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
+        Stream<Keyed<K, T>>,
+    )
+    where
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let name = OperatorName::here("aggregate");
+        let Self { carried, sharing, windows: KeptWindows { windows, allowed, retracts }, .. } = self;
+        let operator = WindowFold::new(windows, using(FingerTree, aggregate));
+        let operator = operator.with_limits(sharing.limits).with_lateness(allowed, retracts);
+        Stream::of_results(carried.exchange(sharing.instances).then(operator, name)).part(Role::Side)
     }
 }
 
@@ -60,8 +150,8 @@ where
     ///
     /// # Cost
     /// A record: one look-up of its key, however many windows it lies in. A window that closes: nothing but its results if
-    /// windows do not overlap; else a look-up for each key in each of size ÷ hop slices. Keys that are integers less than
-    /// the number expected are found without a hash.
+    /// windows do not overlap; else a look-up for each key in the slice that has come in, and a visit to each key in the window,
+    /// however many slices that has. Keys that are integers less than the number expected are found without a hash.
     #[track_caller]
     pub fn aggregate<A>(
         self,
@@ -71,7 +161,7 @@ where
         Stream<Keyed<K, T>>,
     )
     where
-        A: Aggregate<T, Acc: Send, Out: Send + 'static> + Clone + Send + 'static,
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let name = OperatorName::here("aggregate");
         Stream::of_results(self.carried.aggregated(

@@ -39,7 +39,7 @@ fn run(case: &Case, options: JobOptions) -> (Vec<(i64, i64, u16, naive::Figures)
     let report = graph.run(options).expect("the job runs");
 
     let results = results.take().into_iter().map(|record| {
-        let WindowResult { window, key, value } = record.value;
+        let WindowResult { window, key, value, .. } = record.value;
         assert_eq!(record.time.as_nanos(), window.end.as_nanos() - 1);
         let figures = (value.count, value.sum, value.min, value.max);
         (window.end.as_nanos(), window.start.as_nanos(), key, figures)

@@ -5,7 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use nacreous_watermark::BoundedDisorder;
 
 use super::*;
-use crate::{Stats, WindowResult, stats};
+use crate::{
+    Stats, WindowResult,
+    algorithm::{FingerTree, TwoStacks, using},
+    stats,
+};
 
 type Value = Keyed<u8, i64>;
 
@@ -99,7 +103,7 @@ fn naive(input: &[(i64, u8, i64)], size: i64, every: i64, disorder: i64) -> Outc
     outcome
 }
 
-fn run<A: Aggregate<i64, Acc: Send + 'static, Out = Stats>>(
+fn run<A: Aggregate<i64, Out = Stats>>(
     aggregate: A,
     input: &[(i64, u8, i64)],
     (size, every, disorder): (i64, i64, i64),
@@ -132,14 +136,15 @@ fn run<A: Aggregate<i64, Acc: Send + 'static, Out = Stats>>(
     }
     advance(&mut fold, &mut out, Watermark::END);
 
-    let carries_over = WindowFold::<u8, A, i64>::CARRIES_OVER && size > every;
+    let carries_over = size > every;
     let tally = fold.tally();
     let mut outcome = Outcome { missed: tally.missed_windows, on_time: tally.on_time, ..Outcome::default() };
     let mut latest = (Timestamp::MIN, None);
     for Record { time, value } in out.seen {
         match value {
             Windowed::Late(late) => outcome.late.push((time.as_nanos(), late.key, late.value)),
-            Windowed::Result(WindowResult { window, key, value }) => {
+            Windowed::Result(WindowResult { window, key, value, kind, number }) => {
+                assert_eq!((kind, number), (ResultKind::OnTime, 0));
                 let in_window = |slice: SliceNumber| {
                     let (start, _) = windows.extent(slice);
                     (window.start.as_nanos()..window.end.as_nanos()).contains(&start)
@@ -187,6 +192,10 @@ fn any_windows_under_any_disorder_agree_with_the_naive_recomputation() {
         assert_eq!(found, expected, "seed {seed}: size, every, disorder {windows:?}");
         let found = run(Census, &input, windows, room);
         assert_eq!(found, expected, "as a group, seed {seed}: size, every, disorder {windows:?}");
+        let found = run(using(TwoStacks, Census), &input, windows, room);
+        assert_eq!(found, expected, "by two stacks, seed {seed}: size, every, disorder {windows:?}");
+        let found = run(using(FingerTree, Census), &input, windows, room);
+        assert_eq!(found, expected, "by trees, seed {seed}: size, every, disorder {windows:?}");
     }
 }
 
@@ -243,6 +252,7 @@ fn tables_grow_with_the_keys_while_slices_are_open() {
 }
 
 mod growth;
+mod lateness;
 mod merged;
 
 #[test]

@@ -80,7 +80,7 @@ fn run(inputs: &[Input<Item>], size: i64, every: i64, random: &mut fastrand::Rng
             Output::Late(Keyed { value: Either::Left(Left(name)) | Either::Right(Right(name)), .. }) => {
                 assert!(outcome.late.insert(name), "late once");
             }
-            Output::Result(WindowResult { window, key, value: (left, right) }) => {
+            Output::Result(WindowResult { window, key, value: (left, right), .. }) => {
                 let TimeWindow { start, end } = window;
                 assert_eq!(time.as_nanos(), end.as_nanos() - 1);
                 let pair = (end.as_nanos(), start.as_nanos(), key, left, right);

@@ -40,7 +40,7 @@ fn in_one_stage(
     assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
     for Record { time, value } in out {
         match value {
-            Windowed::Result(WindowResult { window, key, value }) => {
+            Windowed::Result(WindowResult { window, key, value, .. }) => {
                 *sums.entry((window.start.as_nanos(), window.end.as_nanos(), key)).or_insert(0) += value;
             }
             Windowed::Late(Keyed { key, value }) => late.push((time.as_nanos(), key, value)),
@@ -95,7 +95,7 @@ fn two_stages_make_of_several_inputs_what_one_makes_of_each_put_together() {
         let (mut sums, mut late, mut latest) = (BTreeMap::new(), Vec::new(), Timestamp::MIN);
         for Record { time, value } in out.seen {
             match value {
-                Windowed::Result(WindowResult { window, key, value }) => {
+                Windowed::Result(WindowResult { window, key, value, .. }) => {
                     assert!(latest <= window.end, "seed {seed}: windows in order");
                     latest = window.end;
                     assert_eq!(time.as_nanos(), window.end.as_nanos() - 1);

@@ -48,7 +48,7 @@ fn joined(hops: &[Vec<Item>], size: i64, limits: KeyLimits, cut: &mut fastrand::
     out.advance(&mut join, Watermark::END);
     assert_eq!((join.left.len(), join.right.len(), join.fault()), (0, 0, None));
     let pair = |record: Record<Windowed<u32, Either<u32, u32>, (u32, u32)>>| match record.value {
-        Windowed::Result(WindowResult { window, key, value: (left, right) }) => {
+        Windowed::Result(WindowResult { window, key, value: (left, right), .. }) => {
             (window.start.as_nanos(), key, left, right)
         }
         Windowed::Late(_) => panic!("nothing is late"),

@@ -1,3 +1,5 @@
+use super::stretches::{Ring, Spots, Stretches};
+
 /// What the values of a queue come to, combined in their order, at a worst case of three combinations for a value that comes in,
 /// two for one that leaves, and one to ask: DABA Lite (Tangwongsan, Hirzel and Schneider, *In-order sliding-window aggregation
 /// in worst-case constant time*, 2021).
@@ -38,19 +40,13 @@
 /// an allocation and a copy of all.
 #[derive(Debug, Clone)]
 pub struct DabaLite<A> {
-    ring: Vec<Option<A>>,
-    /// Places are counted from the first value on that ever came, and never begin anew.
-    front: u64,
-    left: u64,
-    right: u64,
-    turned: u64,
-    back: u64,
-    end: u64,
-    /// What comes from `right` to `back`, if `left` is not `right`.
-    middle: Option<A>,
-    /// What comes from `back` to the end.
-    newest: Option<A>,
+    ring: InPlace<A>,
+    stretches: Stretches<u64, A>,
 }
+
+/// A ring whose places are counted from the first value on that ever came, and never begin anew.
+#[derive(Debug, Clone)]
+struct InPlace<A>(Vec<Option<A>>);
 
 /// There is memory for so many from the beginning.
 const CAPACITY_MIN: usize = 8;
@@ -64,85 +60,59 @@ impl<A: Clone> DabaLite<A> {
     /// An empty queue with memory for so many values.
     pub fn with_capacity(values: usize) -> Self {
         let capacity = values.max(CAPACITY_MIN).next_power_of_two();
-        let ring = vec![None; capacity];
-        Self { ring, front: 0, left: 0, right: 0, turned: 0, back: 0, end: 0, middle: None, newest: None }
+        Self { ring: InPlace(vec![None; capacity]), stretches: Stretches::at(0) }
     }
 
     /// How many values there are.
     #[inline]
     pub fn len(&self) -> usize {
-        usize::try_from(self.end - self.front).expect("no more than there is memory for")
+        let (front, end) = self.stretches.ends();
+        usize::try_from(end - front).expect("no more than there is memory for")
     }
 
     /// Whether there are none.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.front == self.end
+        self.stretches.is_empty()
     }
 
     /// What the values come to, oldest first; none if there are none. Combines at most once.
     #[inline]
     pub fn query(&self, combine: impl Fn(&A, &A) -> A) -> Option<A> {
-        let oldest = if self.front == self.back { None } else { self.at(self.front) };
-        match (oldest, &self.newest) {
-            (Some(oldest), Some(newest)) => Some(combine(oldest, newest)),
-            (one, other) => one.or(other.as_ref()).cloned(),
-        }
+        self.stretches.query(&self.ring, combine)
     }
 
     /// Takes in a value behind all others. Combines at most three times.
     #[inline]
     pub fn insert(&mut self, value: A, combine: impl Fn(&A, &A) -> A) {
-        if self.len() == self.ring.len() {
+        if self.len() == self.ring.0.len() {
             self.grow();
         }
-        self.newest = Some(after(self.newest.as_ref(), &value, &combine));
-        let place = self.index(self.end);
-        self.ring[place] = Some(value);
-        self.end += 1;
-        self.step(combine);
+        self.stretches.insert(&mut self.ring, 0, value, combine);
     }
 
     /// Lets the oldest value go; nothing happens if there is none. Combines at most twice.
     #[inline]
     pub fn evict(&mut self, combine: impl Fn(&A, &A) -> A) {
         if !self.is_empty() {
-            let place = self.index(self.front);
-            self.ring[place] = None;
-            self.front += 1;
-            self.step(combine);
+            self.stretches.evict(&mut self.ring, combine);
         }
     }
 
-    /// Keeps the stretches in order. Combines at most twice.
-    #[inline]
-    fn step(&mut self, combine: impl Fn(&A, &A) -> A) {
-        if self.left == self.back {
-            (self.left, self.right) = (self.front, self.back);
-            (self.turned, self.back) = (self.end, self.end);
-            self.middle = self.newest.take();
+    #[cold]
+    #[inline(never)]
+    fn grow(&mut self) {
+        let mut larger = InPlace(vec![None; self.ring.0.len() * 2]);
+        let (front, end) = self.stretches.ends();
+        for place in front..end {
+            let (old, new) = (self.ring.index(place), larger.index(place));
+            larger.0[new] = self.ring.0[old].take();
         }
-        if self.front == self.back {
-            (self.middle, self.newest) = (None, None);
-            return;
-        }
-        if self.left == self.right {
-            // And so is `turned`: what it holds comes to `back` already.
-            (self.left, self.right, self.turned) = (self.left + 1, self.right + 1, self.turned + 1);
-            return;
-        }
-        self.turned -= 1;
-        if self.turned + 1 != self.back {
-            let joined = combine(self.held(self.turned), self.held(self.turned + 1));
-            self.put(self.turned, joined);
-        }
-        if let Some(middle) = &self.middle {
-            let joined = combine(self.held(self.left), middle);
-            self.put(self.left, joined);
-        }
-        self.left += 1;
+        self.ring = larger;
     }
+}
 
+impl<A> InPlace<A> {
     #[inline]
     fn index(&self, place: u64) -> usize {
         // The length is a power of two, and places above it are the same anew.
@@ -151,43 +121,48 @@ impl<A: Clone> DabaLite<A> {
             reason = "only what is below the length of the ring is kept"
         )]
         let place = place as usize;
-        place & (self.ring.len() - 1)
+        place & (self.0.len() - 1)
+    }
+}
+
+impl<A> Spots<A> for InPlace<A> {
+    type Spot = u64;
+
+    #[inline]
+    fn at(&self, place: u64) -> &A {
+        self.0[self.index(place)].as_ref().expect("there is a value at each place from the front to the end")
     }
 
     #[inline]
-    fn at(&self, place: u64) -> Option<&A> {
-        self.ring[self.index(place)].as_ref()
+    fn after(&self, place: u64) -> u64 {
+        place + 1
     }
 
     #[inline]
-    fn held(&self, place: u64) -> &A {
-        self.at(place).expect("there is a value at each place from the front to the end")
+    fn before(&self, place: u64) -> u64 {
+        place - 1
+    }
+}
+
+/// Which slice a value is of is not kept.
+impl<A> Ring<A> for InPlace<A> {
+    #[inline]
+    fn push(&mut self, end: u64, _: i64, value: A) -> u64 {
+        self.put(end, value);
+        end + 1
+    }
+
+    #[inline]
+    fn pop(&mut self, front: u64) -> (u64, A) {
+        let place = self.index(front);
+        (front + 1, self.0[place].take().expect("what is taken out has been put in"))
     }
 
     #[inline]
     fn put(&mut self, place: u64, value: A) {
         let place = self.index(place);
-        self.ring[place] = Some(value);
+        self.0[place] = Some(value);
     }
-
-    #[cold]
-    #[inline(never)]
-    fn grow(&mut self) {
-        let mut larger = vec![None; self.ring.len() * 2];
-        for place in self.front..self.end {
-            let old = self.index(place);
-            #[expect(clippy::cast_possible_truncation, reason = "as in index")]
-            let new = place as usize & (larger.len() - 1);
-            larger[new] = self.ring[old].take();
-        }
-        self.ring = larger;
-    }
-}
-
-/// A value behind what came before it, if anything did.
-#[inline]
-fn after<A: Clone>(before: Option<&A>, value: &A, combine: impl Fn(&A, &A) -> A) -> A {
-    before.map_or_else(|| value.clone(), |before| combine(before, value))
 }
 
 impl<A: Clone> Default for DabaLite<A> {
@@ -312,6 +287,6 @@ mod tests {
                 queue.evict(|one, other| *one.max(other));
             }
         }
-        assert_eq!(queue.ring.len(), 128);
+        assert_eq!(queue.ring.0.len(), 128);
     }
 }
