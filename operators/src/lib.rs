@@ -53,6 +53,6 @@ pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    Partial, ResultKind, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge,
-    WindowPartials, WindowResult, Windowed,
+    Partial, ResultKind, Session, SessionFold, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin,
+    WindowMerge, WindowPartials, WindowResult, Windowed,
 };

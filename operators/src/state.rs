@@ -177,7 +177,19 @@ impl<K: Hash + Eq + 'static, S> KeyedState<K, S> {
         (key, value)
     }
 
-    /// The keys and their values, in the order in which the keys first appeared.
+    /// The value of a key, if it is there.
+    pub(crate) fn get(&mut self, key: &K) -> Option<&S> {
+        let slot = self.table.find(key).ok()?;
+        Some(&self.table.at_mut(slot).1)
+    }
+
+    /// Takes out a key. The last key gets its number; what that was before, unless it was the last itself.
+    pub(crate) fn remove(&mut self, slot: SlotNumber) -> Option<SlotNumber> {
+        let (_, moved) = self.table.remove(slot);
+        moved
+    }
+
+    /// The keys and their values, in the order in which the keys first appeared, unless some have been taken out.
     pub fn iter(&self) -> impl Iterator<Item = (&K, &S)> {
         self.table.iter().map(|(key, value)| (key, value))
     }

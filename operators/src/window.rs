@@ -1,8 +1,10 @@
 //! Windows of event time and the operator that aggregates over them.
 
 mod fold;
+mod held;
 mod join;
 mod merge;
+mod session;
 mod sliding;
 mod tables;
 mod whole;
@@ -10,6 +12,7 @@ mod whole;
 pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
+pub use session::{Session, SessionFold};
 pub use sliding::{Sliding, WindowError};
 
 use nacreous_watermark::Timestamp;
@@ -23,6 +26,15 @@ pub struct TimeWindow {
     pub start: Timestamp,
     /// The first instant after it.
     pub end: Timestamp,
+}
+
+/// What is done with records behind the watermark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+struct Lateness {
+    /// How long windows that have fired are kept, in nanoseconds.
+    allowed: i64,
+    /// Whether a correction is preceded by what it corrects.
+    retracts: bool,
 }
 
 impl TimeWindow {

@@ -245,6 +245,60 @@ impl<K: Hash + Eq + 'static, S> KeyTable<K, S> {
         unused
     }
 
+    /// Takes out a key and its value. The last key gets its number; what that was before, unless it was the last itself.
+    pub(crate) fn remove(&mut self, slot: SlotNumber) -> ((K, S), Option<SlotNumber>) {
+        let last = self.len - 1;
+        self.forget_key(slot.index());
+        let moved = (slot.index() != last).then(|| {
+            self.renumber(last, slot.index());
+            SlotNumber::new(number(last))
+        });
+        self.len = last;
+        self.migrated = self.migrated.min(last);
+        let mut taken = self.entries.pop().expect("there is a last entry, as there is one");
+        if moved.is_some() {
+            mem::swap(&mut taken, self.entries.at_mut(slot.index()));
+        }
+        (taken, moved)
+    }
+
+    /// Takes the key of an entry out of the indexes.
+    fn forget_key(&mut self, slot: usize) {
+        let Self { index, shift, direct, entries, next, migrated, .. } = self;
+        let (key, _) = entries.at_any(slot);
+        if let Some(place) = small_number(Some(key)).and_then(|small| direct.get_mut(small)) {
+            *place = FREE;
+            return;
+        }
+        let hash = hash_key(key);
+        vacate(index, *shift, hash, slot, entries);
+        if slot < *migrated {
+            let shift = shift_for(next);
+            vacate(next, shift, hash, slot, entries);
+        }
+    }
+
+    /// Changes the number of the last entry, in the indexes, to one that is not in them.
+    fn renumber(&mut self, last: usize, slot: usize) {
+        let Self { index, shift, direct, entries, next, migrated, .. } = self;
+        let (key, _) = entries.at_any(last);
+        if let Some(place) = small_number(Some(key)).and_then(|small| direct.get_mut(small)) {
+            *place = number(slot);
+            return;
+        }
+        let hash = hash_key(key);
+        let at = place_of(index, *shift, hash, last);
+        index[at] = number(slot);
+        if last < *migrated {
+            let at = place_of(next, shift_for(next), hash, last);
+            next[at] = number(slot);
+        } else if slot < *migrated {
+            // The migration has been past there.
+            let at = free_place(next, shift_for(next), hash);
+            next[at] = number(slot);
+        }
+    }
+
     /// Forgets where the entries are; they can be [taken out](Self::take_next) one by one in their order, and once they
     /// are the table is empty.
     pub(crate) fn begin_to_empty(&mut self) {
@@ -407,6 +461,38 @@ fn free_place(index: &[u32], shift: u32, hash: u64) -> usize {
         at = (at + 1) & (index.len() - 1);
     }
     at
+}
+
+/// Where a slot number is in an index that it is in, if its key has this hash.
+fn place_of(index: &[u32], shift: u32, hash: u64, slot: usize) -> usize {
+    let mut at = home(hash, shift);
+    while index[at] != number(slot) {
+        at = (at + 1) & (index.len() - 1);
+    }
+    at
+}
+
+/// Takes a slot number out of an index, and closes the gap: each search still finds what it is for before a free place.
+fn vacate<K: Hash + Eq + 'static, S>(
+    index: &mut [u32],
+    shift: u32,
+    hash: u64,
+    slot: usize,
+    entries: &SlotVec<(K, S)>,
+) {
+    let mask = index.len() - 1;
+    let mut gap = place_of(index, shift, hash, slot);
+    let mut at = (gap + 1) & mask;
+    while index[at] != FREE {
+        let (key, _) = entries.at_any(index[at] as usize);
+        let from_home = at.wrapping_sub(home(hash_key(key), shift)) & mask;
+        if from_home >= at.wrapping_sub(gap) & mask {
+            index[gap] = index[at];
+            gap = at;
+        }
+        at = (at + 1) & mask;
+    }
+    index[gap] = FREE;
 }
 
 /// Frees the place of a slot number, the search for whose key begins at `at`.

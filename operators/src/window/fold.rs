@@ -1,4 +1,3 @@
-mod held;
 mod recent;
 
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
@@ -6,7 +5,8 @@ use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    ResultKind, Sliding, TimeWindow, Windowed,
+    Lateness, ResultKind, Sliding, TimeWindow, Windowed,
+    held::Held,
     sliding::SliceNumber,
     tables::{InUse, Tables},
     whole::{Extent, Whole},
@@ -17,7 +17,6 @@ use crate::{
     queue::{Combine, Queue},
     state::{KeyTable, Stopped},
 };
-use held::Held;
 use recent::Recent;
 
 /// The queue that an aggregate chooses.
@@ -74,15 +73,6 @@ pub struct WindowFold<K, A: Aggregate<T>, T> {
     fault: Option<Fault>,
     tally: Tally,
     values: PhantomData<fn(T)>,
-}
-
-/// What is done with records behind the watermark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-struct Lateness {
-    /// How long windows that have fired are kept, in nanoseconds.
-    allowed: i64,
-    /// Whether a correction is preceded by what it corrects.
-    retracts: bool,
 }
 
 /// What a watermark leaves of windows.
@@ -510,11 +500,13 @@ where
             if self.fire_until(next.unwrap_or(watermark), out) == Step::More {
                 return Step::More;
             }
-            let Some(until) = next else { return Step::Done };
+            if next.is_none() {
+                return Step::Done;
+            }
             if !out.has_room() {
                 return Step::More;
             }
-            let record = self.held.release(until).expect("it is held until then");
+            let record = self.held.release().expect("one is held until then");
             self.correct(record, out);
         }
     }

@@ -38,7 +38,10 @@ pub enum WindowError {
         /// The hop asked for.
         every: Duration,
     },
-    /// The size is longer than event time reaches.
+    /// The gap between sessions is zero.
+    #[error("the gap that ends a session must be longer than zero")]
+    NoGap,
+    /// The size, or the gap, is longer than event time reaches.
     #[error("window size: {0}")]
     Span(#[from] SpanError),
 }

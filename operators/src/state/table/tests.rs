@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, fmt, iter};
 
 use super::*;
 
@@ -113,7 +113,7 @@ fn a_migration_that_begins_too_late_is_not_counted_on() {
 }
 
 /// Keys of a type come and go in a table that is emptied again and again, and grows meanwhile.
-fn compare<K: Hash + Eq + Clone + std::fmt::Debug + 'static>(key: impl Fn(u64) -> K) {
+fn compare<K: Hash + Eq + Clone + fmt::Debug + 'static>(key: impl Fn(u64) -> K) {
     for seed in 0..200 {
         let mut random = fastrand::Rng::with_seed(seed);
         let range = 1 << random.u32(1..14);
@@ -176,4 +176,68 @@ fn a_table_agrees_with_a_map_when_it_is_used_again_and_again() {
     compare(|n| u16::try_from(n).expect("few"));
     compare(Key);
     compare(|n| format!("key {n}"));
+}
+
+/// Keys come and go, beside a map.
+fn compare_with_removal<K: Hash + Eq + Clone + fmt::Debug + 'static>(key: impl Fn(u64) -> K) {
+    for seed in 0..100 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let range = 1 << random.u32(2..12);
+        let mut table = KeyTable::<K, u64>::new(16, 16);
+        let mut oracle: HashMap<K, u64> = HashMap::new();
+        // Now they become more, now fewer.
+        let mut come = random.u8(..);
+        for n in 0..random.u64(0..5_000) {
+            if random.u8(..) == 0 {
+                come = random.u8(..);
+            }
+            let key = key(random.u64(0..range));
+            let found = table.find(&key);
+            match found {
+                Ok(slot) if random.u8(..) > come => {
+                    let last = table.len() - 1;
+                    let moved = table.entries.at(last).0.clone();
+                    let (taken, from) = table.remove(slot);
+                    assert_eq!(Some(taken.1), oracle.remove(&key), "seed {seed}: {key:?}");
+                    assert_eq!(taken.0, key);
+                    let expected = (slot.index() != last).then_some(last);
+                    assert_eq!(from.map(SlotNumber::index), expected);
+                    assert!(from.is_none() || table.at_mut(slot).0 == moved, "the last gets its number");
+                }
+                Ok(slot) => assert_eq!(Some(&table.at_mut(slot).1), oracle.get(&key), "seed {seed}: {key:?}"),
+                Err(hash) => {
+                    assert_eq!(oracle.insert(key.clone(), n), None, "seed {seed}: {key:?}");
+                    if !table.has_room() {
+                        table.make_room();
+                    }
+                    _ = table.insert(key, hash, n);
+                }
+            }
+            if random.u8(..) < 4 && table.index_length() < 1 << 12 {
+                _ = table.take_index(empty_index(table.next_index_length(table.len())));
+            }
+            if random.u8(..) < 16 {
+                _ = table.migrate(random.usize(0..40));
+            }
+        }
+        assert_eq!(table.len(), oracle.len());
+        for (key, value) in &oracle {
+            let slot = table.find(key).expect("it is in the map");
+            assert_eq!(table.at_mut(slot), &mut (key.clone(), *value), "seed {seed}");
+        }
+        while table.len() > 0 {
+            let slot = SlotNumber::new(random.u32(0..number(table.len())));
+            let ((key, value), _) = table.remove(slot);
+            assert_eq!(oracle.remove(&key), Some(value));
+        }
+        assert!(table.index.iter().chain(&table.next).chain(&table.direct).all(|slot| *slot == FREE));
+    }
+}
+
+#[test]
+fn keys_can_be_taken_out_one_by_one_also_while_others_migrate() {
+    compare_with_removal(|n| n);
+    compare_with_removal(|n| n * 1_000);
+    compare_with_removal(|n| Key(n << 48));
+    compare_with_removal(|n| format!("key {n}"));
 }
