@@ -3,11 +3,15 @@
 use nacreous_watermark::Timestamp;
 
 mod algebra;
+mod floats;
 pub mod laws;
 mod numbers;
+#[cfg(test)]
+mod shuffled;
 
 pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group};
-pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, sum};
+pub use floats::{ExactSum, FixedSum, FixedSumOf, FloatSum, fixed_sum, float_sum};
+pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, Summand, count, mean, stats, sum};
 
 /// How the values of a window are put together: from values to an accumulator to an output.
 ///

@@ -36,8 +36,8 @@ mod supply;
 mod window;
 
 pub use aggregate::{
-    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Count, Group, Mean, MeanOf, Stats, StatsOf, Sum,
-    count, laws, mean, stats, sum,
+    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Count, ExactSum, FixedSum, FixedSumOf, FloatSum,
+    Group, Mean, MeanOf, Stats, StatsOf, Sum, Summand, count, fixed_sum, float_sum, laws, mean, stats, sum,
 };
 pub use batch::{Batch, Record, Signal};
 pub use fifo::DabaLite;

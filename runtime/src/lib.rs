@@ -79,9 +79,10 @@ pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Context, Count, Either, Fault, Group, Interval,
-    IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record, Sliding, Stats, StatsOf, Sum, TimeWindow,
-    WindowError, WindowResult, count, laws, mean, stats, sum,
+    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Context, Count, Either, ExactSum, Fault, FixedSum,
+    FixedSumOf, FloatSum, Group, Interval, IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record,
+    Sliding, Stats, StatsOf, Sum, Summand, TimeWindow, WindowError, WindowResult, count, fixed_sum,
+    float_sum, laws, mean, stats, sum,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
