@@ -104,7 +104,8 @@ pub trait Group<T>: Aggregate<T> {
 /// laws::of_selective(&Longest, &["", "a", "b", "ab"].map(String::from));
 /// ```
 pub trait Selective<T>: Aggregate<T> {
-    /// Whether combining `other` into `acc` makes it `other`; if not, it stays what it is. Nothing is replaced by what is equal to it.
+    /// Whether combining `other` into `acc` makes it `other`; if not, it stays what it is. Nothing is replaced by what
+    /// is equal to it.
     fn replaces(&self, acc: &Self::Acc, other: &Self::Acc) -> bool;
 }
 

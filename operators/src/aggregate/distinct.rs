@@ -15,9 +15,9 @@ pub struct CountDistinct<F>(F);
 /// Counts the different things that `of` takes from the values, exactly.
 ///
 /// # Cost
-/// A look-up in a hash table for each value. The table is on the heap and has everything that is different in it, with a count of 8 bytes, so that
-/// what leaves a window can be taken out. Where there are many, [`approx_count_distinct`] takes 4 KiB at most. (The hash is
-/// fast, not keyed: who chooses the values can make them collide.)
+/// A look-up in a hash table for each value. The table is on the heap and has everything that is different in it, with
+/// a count of 8 bytes, so that what leaves a window can be taken out. Where there are many, [`approx_count_distinct`]
+/// takes 4 KiB at most. (The hash is fast, not keyed: who chooses the values can make them collide.)
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, count_distinct};
@@ -84,15 +84,16 @@ pub struct ApproxCountDistinct<F>(F);
 /// Two to so many registers, of a byte.
 const LOG2_REGISTERS: u8 = 12;
 
-/// Counts the different things that `of` takes from the values, to within a few percent: the standard error is 1.6 %. A few hundred
-/// are counted all but exactly.
+/// Counts the different things that `of` takes from the values, to within a few percent: the standard error is 1.6 %. A
+/// few hundred are counted all but exactly.
 ///
 /// The same values give the same result in any order, and in every run on machines of the same kind: the hash has no random seed.
 ///
 /// # Cost
-/// A hash of each value, and 4 KiB on the heap for an accumulator; less as long as there are few different values, which are then
-/// kept as a list of their hashes of 4 bytes. Combining makes a copy of one of the two. It is HyperLogLog (Flajolet et al., 2007) as Apache
-/// DataSketches has it, with 4,096 registers and the estimator that does not depend on the order.
+/// A hash of each value, and 4 KiB on the heap for an accumulator; less as long as there are few different values,
+/// which are then kept as a list of their hashes of 4 bytes. Combining makes a copy of one of the two. It is
+/// HyperLogLog (Flajolet et al., 2007) as Apache DataSketches has it, with 4,096 registers and the estimator that does
+/// not depend on the order.
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, approx_count_distinct};

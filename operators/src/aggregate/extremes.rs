@@ -22,11 +22,12 @@ pub struct Max<F>(F);
 
 /// The greatest of what `of` takes from each value.
 ///
-/// Of what is equal it does not matter which is kept, as it should be the same. Floats are no [`Ord`]; take from them what is, such as
-/// an integer of a small enough unit or a wrapper that orders them.
+/// Of what is equal it does not matter which is kept, as it should be the same. Floats are no [`Ord`]; take from them
+/// what is, such as an integer of a small enough unit or a wrapper that orders them.
 ///
 /// # Cost
-/// A comparison for each value, and no memory besides what is taken. That is made for each value, so it had better be an integer than a `String`.
+/// A comparison for each value, and no memory besides what is taken. That is made for each value, so it had better be
+/// an integer than a `String`.
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, max};
@@ -119,8 +120,8 @@ pub struct ArgMax<G, F> {
 /// which they come.
 ///
 /// # Cost
-/// A comparison for each value, and `of` for those that are not behind what is kept. Both what is taken and what it is chosen by are
-/// kept, without any other memory.
+/// A comparison for each value, and `of` for those that are not behind what is kept. Both what is taken and what it is
+/// chosen by are kept, without any other memory.
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, arg_max};

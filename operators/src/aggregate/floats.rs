@@ -111,9 +111,9 @@ const DIGITS_MAX: u8 = 22;
 
 /// Sums the `f64` that `of` takes from each value, to so many decimal digits after the point.
 ///
-/// Each value is multiplied by 10 to the `digits`, in `f64`, and rounded to the nearest integer, a half away from zero. Their sum is
-/// exact, so that it is the same in any order. A value that is NaN or infinite, or comes to 2⁶³ units or more, is left out and counted in
-/// [`unfit`](FixedSum::unfit). The sum of all others cannot overflow.
+/// Each value is multiplied by 10 to the `digits`, in `f64`, and rounded to the nearest integer, a half away from zero.
+/// Their sum is exact, so that it is the same in any order. A value that is NaN or infinite, or comes to 2⁶³ units or
+/// more, is left out and counted in [`unfit`](FixedSum::unfit). The sum of all others cannot overflow.
 ///
 /// # Cost
 /// A multiplication and an addition for a value; 32 bytes for an accumulator.

@@ -16,7 +16,8 @@ pub struct Last<F>(F);
 /// come.
 ///
 /// # Cost
-/// A comparison for each value, and `of` for those that are not before what is kept. What is taken is kept with its time, without any other memory.
+/// A comparison for each value, and `of` for those that are not before what is kept. What is taken is kept with its
+/// time, without any other memory.
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, last};
@@ -124,8 +125,8 @@ pub struct Collect<F>(F);
 /// All that `of` takes from the values, in order of event time; at the same time, the lesser before the greater.
 ///
 /// # Cost
-/// Everything is kept on the heap until the window closes, once for each slice, with its time; windows that overlap copy it. It is sorted when the
-/// window closes. Where a number would do, another aggregate takes far less.
+/// Everything is kept on the heap until the window closes, once for each slice, with its time; windows that overlap
+/// copy it. It is sorted when the window closes. Where a number would do, another aggregate takes far less.
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, collect};

@@ -15,17 +15,18 @@ pub struct QuantilesOf<F> {
 /// The relative errors that [`quantiles`] can be asked for.
 const ERRORS: std::ops::RangeInclusive<f64> = 0.0001..=0.5;
 
-/// Median, percentiles and other quantiles of the `f64` that `of` takes from each value, to within a relative error, such as 0.01.
+/// Median, percentiles and other quantiles of the `f64` that `of` takes from each value, to within a relative error,
+/// such as 0.01.
 ///
 /// A quantile is that of the sorted values, not interpolated, at most so much larger or smaller, be it in the middle or far
 /// out. The least and the greatest are exact. The same values give the same quantiles in any order. Those that are NaN or
 /// infinite are left out and counted; those smaller than 2⁻¹⁰²² count as zero.
 ///
 /// # Cost
-/// A logarithm for each value. Memory on the heap, for each sign: 8 bytes for each step of twice the error from the smallest
-/// value to the largest, in pieces of 1 KiB: with 0.01, 4 KiB for values from 1 to 10,000, and 560 KiB for all there are.
-/// Nothing is ever merged to save memory, which would lose the error bound for the small ones. It is DDSketch (Masson, Rim and Lee,
-/// VLDB 2019).
+/// A logarithm for each value. Memory on the heap, for each sign: 8 bytes for each step of twice the error from the
+/// smallest value to the largest, in pieces of 1 KiB: with 0.01, 4 KiB for values from 1 to 10,000, and 560 KiB for all
+/// there are. Nothing is ever merged to save memory, which would lose the error bound for the small ones. It is
+/// DDSketch (Masson, Rim and Lee, VLDB 2019).
 ///
 /// # Panics
 /// If the error is not between 0.0001 and 0.5.
@@ -66,10 +67,12 @@ impl Quantiles {
     /// The value below which this part of the values lies, from 0 (the least) to 1 (the greatest): the median with 0.5, the 99th
     /// percentile with 0.99.
     ///
-    /// That is the value at this part of the way from the first to the last of them in order, rounded down to the one before. `None` if there are no finite values, or `q` is
-    /// not from 0 to 1.
+    /// That is the value at this part of the way from the first to the last of them in order, rounded down to the one
+    /// before. `None` if there are no finite values, or `q` is not from 0 to 1.
     pub fn quantile(&self, q: f64) -> Option<f64> {
-        self.sketch.quantile(q).ok().flatten()
+        let (least, greatest) = (self.min()?, self.max()?);
+        // What stands for the last step of all lies beyond the greatest float.
+        self.sketch.quantile(q).ok().flatten().map(|value| value.clamp(least, greatest))
     }
 
     /// The least value.
@@ -222,6 +225,15 @@ mod tests {
                 seen(&acc)
             },
         );
+    }
+
+    #[test]
+    fn the_middle_of_the_greatest_floats_is_one() {
+        let of = quantiles(0.01, |n: &f64| *n);
+        let mut acc = of.lift(&f64::MAX, Timestamp::MIN);
+        of.add(&mut acc, &f64::MAX, Timestamp::MIN);
+        of.add(&mut acc, &f64::MAX, Timestamp::MIN);
+        assert_eq!(acc.quantile(0.5), Some(f64::MAX));
     }
 
     #[test]

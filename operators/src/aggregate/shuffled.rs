@@ -1,11 +1,11 @@
 //! An oracle for aggregates: records in random order, combined in random ways, against a recomputation.
 
-use std::{array, fmt::Debug};
+use std::{fmt::Debug, marker::PhantomData};
 
 use fastrand::Rng;
 use nacreous_watermark::Timestamp;
 
-use super::{Aggregate, Algebra};
+use super::{Aggregate, Algebra, Group};
 
 const ROUNDS: u64 = 400;
 
@@ -45,22 +45,14 @@ fn combined<T, A: Aggregate<T>>(
     rng.shuffle(&mut all);
     let mut parts: Vec<A::Acc> = Vec::new();
     for record @ (value, time) in all {
-        match (rng.u8(0..3), parts.len()) {
-            (0, _) | (_, 0) => parts.push(lift(record)),
-            (1, parts_now) => aggregate.add(&mut parts[rng.usize(..parts_now)], value, *time),
-            (_, parts_now) => {
-                let [from, to] = array::from_fn(|_| rng.usize(..parts_now));
-                let mut acc = lift(record);
-                if from != to {
-                    aggregate.combine(&mut acc, &parts[from]);
-                    parts[from] = acc;
-                    let moved = parts[from].clone();
-                    aggregate.combine(&mut parts[to], &moved);
-                    parts.swap_remove(from);
-                } else {
-                    aggregate.combine(&mut parts[to], &acc);
-                }
-            }
+        if parts.len() > 1 && rng.bool() {
+            let part = parts.swap_remove(rng.usize(..parts.len()));
+            let other = rng.usize(..parts.len());
+            aggregate.combine(&mut parts[other], &part);
+        }
+        match parts.len() {
+            some @ 1.. if rng.bool() => aggregate.add(&mut parts[rng.usize(..some)], value, *time),
+            _ => parts.push(lift(record)),
         }
     }
     rng.shuffle(&mut parts);
@@ -73,46 +65,41 @@ fn combined<T, A: Aggregate<T>>(
 /// An aggregate whose result is seen through a function, as the laws compare results: those of floats by their bits.
 pub(super) struct Seen<A, S>(pub(super) A, pub(super) S);
 
-mod seen {
-    use super::{Seen, Timestamp};
-    use crate::{Aggregate, Algebra, Group};
+/// The algebra of the aggregate that is seen.
+pub(super) struct SeenAlgebra<G>(PhantomData<G>);
 
-    /// That of the aggregate itself.
-    pub(crate) struct Within<G>(std::marker::PhantomData<G>);
+impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R, G: Algebra<A, T>> Algebra<Seen<A, S>, T> for SeenAlgebra<G> {
+    const CAN_SUBTRACT: bool = G::CAN_SUBTRACT;
 
-    impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R, G: Algebra<A, T>> Algebra<Seen<A, S>, T> for Within<G> {
-        const CAN_SUBTRACT: bool = G::CAN_SUBTRACT;
+    fn subtract(aggregate: &Seen<A, S>, acc: &mut A::Acc, other: &A::Acc) {
+        G::subtract(&aggregate.0, acc, other);
+    }
+}
 
-        fn subtract(aggregate: &Seen<A, S>, acc: &mut A::Acc, other: &A::Acc) {
-            G::subtract(&aggregate.0, acc, other);
-        }
+impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R> Aggregate<T> for Seen<A, S> {
+    type Acc = A::Acc;
+    type Out = R;
+    type Algebra = SeenAlgebra<A::Algebra>;
+
+    fn lift(&self, value: &T, time: Timestamp) -> A::Acc {
+        self.0.lift(value, time)
     }
 
-    impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R> Aggregate<T> for Seen<A, S> {
-        type Acc = A::Acc;
-        type Out = R;
-        type Algebra = Within<A::Algebra>;
-
-        fn lift(&self, value: &T, time: Timestamp) -> A::Acc {
-            self.0.lift(value, time)
-        }
-
-        fn add(&self, acc: &mut A::Acc, value: &T, time: Timestamp) {
-            self.0.add(acc, value, time);
-        }
-
-        fn combine(&self, acc: &mut A::Acc, other: &A::Acc) {
-            self.0.combine(acc, other);
-        }
-
-        fn finish(&self, acc: A::Acc) -> R {
-            (self.1)(self.0.finish(acc))
-        }
+    fn add(&self, acc: &mut A::Acc, value: &T, time: Timestamp) {
+        self.0.add(acc, value, time);
     }
 
-    impl<T, A: Group<T>, R, S: Fn(A::Out) -> R> Group<T> for Seen<A, S> {
-        fn subtract(&self, acc: &mut A::Acc, other: &A::Acc) {
-            self.0.subtract(acc, other);
-        }
+    fn combine(&self, acc: &mut A::Acc, other: &A::Acc) {
+        self.0.combine(acc, other);
+    }
+
+    fn finish(&self, acc: A::Acc) -> R {
+        (self.1)(self.0.finish(acc))
+    }
+}
+
+impl<T, A: Group<T>, R, S: Fn(A::Out) -> R> Group<T> for Seen<A, S> {
+    fn subtract(&self, acc: &mut A::Acc, other: &A::Acc) {
+        self.0.subtract(acc, other);
     }
 }

@@ -25,8 +25,8 @@ impl<const COUNT: usize> Top<COUNT> {
     /// The greatest of what `of` takes from the values. What comes several times is in it several times. For the
     /// least, take a [`Reverse`](std::cmp::Reverse).
     ///
-    /// To keep more of a value than it is ranked by, take both: `|bid: &Bid| (bid.price, bid.bidder)`. (What is equal should be the
-    /// same, so that it does not matter which is kept.)
+    /// To keep more of a value than it is ranked by, take both: `|bid: &Bid| (bid.price, bid.bidder)`. (What is equal
+    /// should be the same, so that it does not matter which is kept.)
     ///
     /// # Cost
     /// A comparison for each value, and `COUNT` at most where it is among the greatest so far. An accumulator has room

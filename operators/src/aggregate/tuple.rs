@@ -70,9 +70,15 @@ tuples! {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use nacreous_watermark::Watermark;
+
     use super::*;
     use crate::{
-        Sum, aggregate::shuffled::agrees, count, count_distinct, first, laws, max, mean, min, sum, variance,
+        Keyed, Operator, Record, Sliding, Sum, TimeWindow, WindowFold, WindowResult, Windowed,
+        aggregate::shuffled::agrees, count, count_distinct, first, float_sum, laws, max, mean, min, sum,
+        variance,
     };
 
     const NUMBERS: [i64; 7] = [0, 1, -1, 7, 7, i64::MAX, i64::MIN];
@@ -99,6 +105,44 @@ mod tests {
         assert!(can_subtract(&(count(), (mean(of), sum(of)), count()), &NUMBERS));
         assert!(!can_subtract(&(count(), max(of)), &NUMBERS));
         assert!(!can_subtract(&(count(), (max(of), count())), &NUMBERS));
+    }
+
+    /// What windows that overlap come to, in order.
+    fn windowed<A: Aggregate<i64, Acc: Send + 'static>>(
+        aggregate: A,
+        seed: u64,
+    ) -> Vec<(TimeWindow, A::Out)> {
+        let windows = Sliding::new(Duration::from_nanos(10), Duration::from_nanos(3)).expect("they overlap");
+        let mut fold = WindowFold::new(windows, aggregate);
+        let (mut rng, mut out) = (fastrand::Rng::with_seed(seed), Vec::new());
+        for at in 0..200 {
+            let time = Timestamp::from_nanos(at + rng.i64(0..12));
+            fold.on_record(Record { time, value: Keyed { key: 0, value: rng.i64(-9..9) } }, &mut out);
+            let _ = fold.on_watermark(Watermark::at(Timestamp::from_nanos(at)), &mut out);
+        }
+        let result = |record: Record<Windowed<u8, i64, A::Out>>| match record.value {
+            Windowed::Result(WindowResult { window, value, .. }) => (window, value),
+            Windowed::Late(late) => unreachable!("{late:?} comes before its window closes"),
+        };
+        out.into_iter().map(result).collect()
+    }
+
+    /// A tuple that is a group is taken over from window to window, one that is not is put together anew.
+    #[test]
+    fn windows_that_overlap_are_the_same_of_a_tuple_as_alone() {
+        let of: fn(&i64) -> i64 = |n| *n;
+        let tenth: fn(&i64) -> f64 = |n| f64::from(i32::try_from(*n).unwrap_or_default()) / 10.0;
+        for seed in 0..20 {
+            let all = windowed((sum(of), count_distinct(of), float_sum(tenth)), seed);
+            assert!(all.len() > 50, "{all:?}");
+            let with_max = windowed(((sum(of), count_distinct(of), float_sum(tenth)), max(of)), seed);
+            let alone = windowed(sum(of), seed).into_iter().zip(windowed(count_distinct(of), seed));
+            let alone = alone.zip(windowed(float_sum(tenth), seed)).zip(windowed(max(of), seed));
+            for ((found, with_max), (((one, two), three), four)) in all.into_iter().zip(with_max).zip(alone) {
+                assert_eq!(found, (one.0, (one.1, two.1, three.1)));
+                assert_eq!(with_max, (one.0, (found.1, four.1)));
+            }
+        }
     }
 
     #[test]

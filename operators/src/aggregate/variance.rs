@@ -74,8 +74,8 @@ pub struct VarianceOf<F>(F);
 /// Count, sum, mean, variance and standard deviation of what `of` takes from each value.
 ///
 /// The sums of the values and of their squares are exact for up to 2⁶⁴ values of any size, and only the result is
-/// rounded: no values are too large for it, too many, or too near each other. (Floats have no such sums; take from them integers of a small
-/// enough unit.)
+/// rounded: no values are too large for it, too many, or too near each other. (Floats have no such sums; take from them
+/// integers of a small enough unit.)
 ///
 /// # Cost
 /// A multiplication and a few additions for a value; 64 bytes for an accumulator.

@@ -1,4 +1,5 @@
-/// The unit is 2⁻¹⁰⁷⁴, the least `f64`. The greatest is below 2²⁰⁹⁸ of them, and 2⁶⁴ such below 2²¹⁶², which leaves a bit for the sign.
+/// The unit is 2⁻¹⁰⁷⁴, the least `f64`. The greatest is below 2²⁰⁹⁸ of them, and 2⁶⁴ such below 2²¹⁶², which leaves
+/// a bit for the sign.
 const WORDS: usize = 34;
 
 /// The bits of a float's fraction.
@@ -9,7 +10,8 @@ const NOT_FINITE: u64 = 0x7FF;
 
 /// The exact sum of so many floats, as [`float_sum`](crate::float_sum) keeps it.
 ///
-/// Sums are equal if they are the same number and have had the same NaNs and infinities put in, whatever else was put in and taken out.
+/// Sums are equal if they are the same number and have had the same NaNs and infinities put in, whatever else was put
+/// in and taken out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ExactSum {
     /// An integer in two's complement, the lowest word first.
