@@ -89,16 +89,26 @@ impl<T, U, F: Fn(&T) -> &U, A: Selective<U>> Selective<T> for OfPart<F, A> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{count, laws, max, sum};
+    use crate::{aggregate::shuffled::agrees, count, laws, max, sum};
+
+    fn can_subtract<T, A: Aggregate<T>>(_: &A, _: &[T]) -> bool {
+        A::Algebra::CAN_SUBTRACT
+    }
 
     #[test]
     fn it_is_what_the_aggregate_is() {
         let pairs = [(0, "a"), (1, ""), (i64::MAX, "b"), (i64::MIN, "b")];
         let numbers = of_part(|pair: &(i64, &'static str)| &pair.0, (count(), sum(|n: &i64| *n)));
         laws::of_groups(&numbers, &pairs);
-        laws::of_selective(
-            &of_part(|pair: &(i64, &'static str)| &pair.1, max(|text: &&str| text.len())),
-            &pairs,
+        agrees(
+            &numbers,
+            |rng| (rng.i64(-9..9), ""),
+            |found| found,
+            |all| (all.len() as u64, all.iter().map(|((n, _), _)| n).sum()),
         );
+        assert!(can_subtract(&numbers, &pairs));
+        let lengths = of_part(|pair: &(i64, &'static str)| &pair.1, max(|text: &&str| text.len()));
+        laws::of_selective(&lengths, &pairs);
+        assert!(!can_subtract(&lengths, &pairs));
     }
 }
