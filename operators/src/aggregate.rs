@@ -4,19 +4,52 @@ use nacreous_watermark::Timestamp;
 
 mod algebra;
 pub mod algorithm;
+mod distinct;
+mod extremes;
+mod floats;
+mod instants;
 pub mod laws;
 mod numbers;
+mod part;
+mod quantiles;
+#[cfg(test)]
+mod shuffled;
+mod top;
+mod tuple;
+mod variance;
 
-pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group};
-pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, sum};
+pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group, Selective};
+pub use distinct::{
+    ApproxCountDistinct, CountDistinct, DistinctSketch, approx_count_distinct, count_distinct,
+};
+pub use extremes::{ArgMax, ArgMin, Max, Min, arg_max, arg_min, max, min};
+pub use floats::{ExactSum, FixedSum, FixedSumOf, FloatSum, fixed_sum, float_sum};
+pub use instants::{Collect, First, Last, collect, first, last};
+pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, Summand, count, mean, stats, sum};
+pub use part::{OfPart, PartAlgebra, of_part};
+pub use quantiles::{Quantiles, QuantilesOf, quantiles};
+pub use top::{Greatest, Top, TopBy};
+pub use variance::{Variance, VarianceOf, variance};
 
 /// How the values of a window are put together: from values to an accumulator to an output.
 ///
 /// [`combine`](Self::combine) must be associative and commutative, and adding a value must be the same as
 /// combining with that value lifted: a window is put together from slices, and its records come in any
-/// order. (A float sum is neither; sum fixed-point integers instead.) Whether what was combined can be taken out again is
+/// order. (Adding floats is neither; see [`float_sum`] and [`fixed_sum`].) Whether what was combined can be taken out again is
 /// said by [`Algebra`](Self::Algebra), and decides how windows that overlap are put together. [`laws`](crate::laws) checks all
 /// of that.
+///
+/// | to | see |
+/// |---|---|
+/// | count | [`count`], [`count_distinct`], [`approx_count_distinct`] |
+/// | sum | [`sum`]; of floats [`float_sum`], [`fixed_sum`] |
+/// | tell the middle and the spread | [`mean`], [`variance`], [`stats`], [`quantiles`] |
+/// | find the least and the greatest | [`min`], [`max`], [`arg_min`], [`arg_max`], [`Top`] |
+/// | go by event time | [`first`], [`last`], [`collect`] |
+/// | have several in one pass | a tuple of them |
+/// | aggregate a part of each value | [`of_part`] |
+///
+/// One of your own:
 ///
 /// ```
 /// # use nacreous_operators::{Aggregate, CommutativeMonoid};
@@ -45,8 +78,8 @@ pub use numbers::{Count, Mean, MeanOf, Stats, StatsOf, Sum, count, mean, stats, 
 /// ```
 #[diagnostic::on_unimplemented(
     message = "`{Self}` does not aggregate values of type `{T}`",
-    note = "there are `count()`, `sum(|value| …)` and `stats(|value| …)`, whose functions are given `&{T}`; \
-            for others implement `Aggregate`"
+    note = "there are `count()`, `sum(|value| …)`, `max(|value| …)` and more, whose functions are given `&{T}`; \
+            tuples of them; and others by `impl Aggregate<{T}>`"
 )]
 pub trait Aggregate<T> {
     /// What is kept for each key and slice.

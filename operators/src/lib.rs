@@ -38,8 +38,12 @@ mod supply;
 mod window;
 
 pub use aggregate::{
-    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Count, Group, Mean, MeanOf, Stats, StatsOf, Sum,
-    algorithm, count, laws, mean, stats, sum,
+    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid, Count,
+    CountDistinct, DistinctSketch, ExactSum, First, FixedSum, FixedSumOf, FloatSum, Greatest, Group, Last,
+    Max, Mean, MeanOf, Min, OfPart, PartAlgebra, Quantiles, QuantilesOf, Selective, Stats, StatsOf, Sum,
+    Summand, Top, TopBy, Variance, VarianceOf, algorithm, approx_count_distinct, arg_max, arg_min, collect,
+    count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part, quantiles,
+    stats, sum, variance,
 };
 pub use batch::{Batch, Record, Signal};
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};

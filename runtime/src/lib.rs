@@ -79,9 +79,13 @@ pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    AbelianGroup, Aggregate, Algebra, CommutativeMonoid, Context, Count, Either, Fault, Group, Interval,
-    IntervalError, Keyed, Mean, MeanOf, Offset, Process, Record, ResultKind, Sliding, Stats, StatsOf, Sum,
-    TimeWindow, WindowError, WindowResult, algorithm, count, laws, mean, stats, sum,
+    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid,
+    Context, Count, CountDistinct, DistinctSketch, Either, ExactSum, Fault, First, FixedSum, FixedSumOf,
+    FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean, MeanOf, Min, OfPart, Offset,
+    PartAlgebra, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective, Sliding, Stats, StatsOf,
+    Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf, WindowError, WindowResult, algorithm,
+    approx_count_distinct, arg_max, arg_min, collect, count, count_distinct, first, fixed_sum, float_sum,
+    last, laws, max, mean, min, of_part, quantiles, stats, sum, variance,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
@@ -98,7 +102,7 @@ pub use stream::{
 pub mod prelude {
     pub use crate::{
         Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding, Tier,
-        Timestamp, WindowResult, count, mean, stats, sum,
+        Timestamp, WindowResult, count, max, mean, min, stats, sum,
     };
 }
 

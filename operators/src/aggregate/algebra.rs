@@ -8,6 +8,9 @@ pub trait Algebra<A: Aggregate<T> + ?Sized, T> {
     /// How windows that overlap are put together.
     type Algorithm: Algorithm;
 
+    /// Whether what was combined can be taken out again.
+    const CAN_SUBTRACT: bool = Self::Algorithm::SUBTRACTS;
+
     /// Takes out what has been combined. Not called where that cannot be.
     #[doc(hidden)]
     fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc);
@@ -63,11 +66,53 @@ pub enum AbelianGroup {}
     message = "`{Self}` is no group over `{T}`: nothing can be taken out of what it has combined",
     note = "say how, with `impl Group<{T}>`, or that it cannot, with `type Algebra = CommutativeMonoid`",
     note = "a float sum cannot: what was rounded away when a large number came in does not return when it leaves; \
-            sum fixed-point integers, as `sum(|value| (value * 100.0).round() as i64)` does"
+            `float_sum(|value| …)` rounds nothing away, and `fixed_sum(2, |value| …)` sums hundredths"
 )]
 pub trait Group<T>: Aggregate<T> {
     /// Takes out of `acc` all that `other` holds, which has been combined into it.
     fn subtract(&self, acc: &mut Self::Acc, other: &Self::Acc);
+}
+
+/// An aggregate that keeps one of the two it combines: least, greatest, first, last.
+///
+/// ```
+/// # use nacreous_operators::{Aggregate, CommutativeMonoid, Selective, laws};
+/// # use nacreous_watermark::Timestamp;
+/// /// The longest text of a window, of several the last in the alphabet.
+/// struct Longest;
+///
+/// impl Aggregate<String> for Longest {
+///     type Acc = String;
+///     type Out = String;
+///     type Algebra = CommutativeMonoid;
+///
+///     fn lift(&self, text: &String, _: Timestamp) -> String {
+///         text.clone()
+///     }
+///
+///     fn combine(&self, acc: &mut String, other: &String) {
+///         if self.replaces(acc, other) {
+///             acc.clone_from(other);
+///         }
+///     }
+///
+///     fn finish(&self, acc: String) -> String {
+///         acc
+///     }
+/// }
+///
+/// impl Selective<String> for Longest {
+///     fn replaces(&self, acc: &String, other: &String) -> bool {
+///         (acc.len(), acc) < (other.len(), other)
+///     }
+/// }
+///
+/// laws::of_selective(&Longest, &["", "a", "b", "ab"].map(String::from));
+/// ```
+pub trait Selective<T>: Aggregate<T> {
+    /// Whether combining `other` into `acc` makes it `other`; if not, it stays what it is. Nothing is replaced by what
+    /// is equal to it.
+    fn replaces(&self, acc: &Self::Acc, other: &Self::Acc) -> bool;
 }
 
 impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {

@@ -25,6 +25,14 @@ pub trait Algorithm {
     #[doc(hidden)]
     type Queue<A: Clone + Send + 'static>: Queue<A>;
 
+    /// What does for two aggregates in one.
+    #[doc(hidden)]
+    type And<B: Algorithm>: Algorithm;
+
+    /// Whether it takes out what was combined.
+    #[doc(hidden)]
+    const SUBTRACTS: bool = false;
+
     /// Its name, for people.
     const NAME: &'static str;
 }
@@ -50,26 +58,32 @@ pub struct FingerTree;
 pub struct Recompute;
 
 impl Algorithm for Running {
+    type And<B: Algorithm> = B;
+    const SUBTRACTS: bool = true;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Running<A>>;
     const NAME: &'static str = "running accumulator";
 }
 
 impl Algorithm for DabaLite {
+    type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Stretches<queue::Spot, A>>;
     const NAME: &'static str = "DABA Lite";
 }
 
 impl Algorithm for TwoStacks {
+    type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::TwoStacks<A>>;
     const NAME: &'static str = "two stacks";
 }
 
 impl Algorithm for FingerTree {
+    type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = queue::Kept<A>;
     const NAME: &'static str = "finger tree";
 }
 
 impl Algorithm for Recompute {
+    type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Recompute>;
     const NAME: &'static str = "recomputation";
 }

@@ -13,7 +13,7 @@ use std::fmt::Debug;
 
 use nacreous_watermark::Timestamp;
 
-use super::{Aggregate, Group};
+use super::{Aggregate, Group, Selective};
 
 /// A value and the time of its record.
 type Timed<'a, T> = (&'a T, Timestamp);
@@ -73,6 +73,39 @@ pub fn of_groups<T: Debug, A: Group<T, Out: PartialEq + Debug>>(aggregate: &A, v
                     "what is taken out is as if it had never been in: {found:?} and not {expected:?}, of {:?} without \
                      the second",
                     [a, b, c]
+                );
+            }
+        }
+    }
+}
+
+/// Tries that of aggregates, and whether combining two keeps the one that it says.
+///
+/// # Panics
+/// If not: says which law is broken, and by which values.
+pub fn of_selective<T: Debug, A: Selective<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
+    of_aggregates(aggregate, values);
+    for (a, a_time) in timed(values) {
+        for (b, b_time) in timed(values) {
+            for (c, c_time) in timed(values) {
+                let mut acc = aggregate.lift(a, a_time);
+                aggregate.add(&mut acc, b, b_time);
+                let other = aggregate.lift(c, c_time);
+                let replaces = aggregate.replaces(&acc, &other);
+                let kept = aggregate.finish(if replaces { other.clone() } else { acc.clone() });
+                aggregate.combine(&mut acc, &other);
+                assert!(
+                    !aggregate.replaces(&acc, &other),
+                    "what has been combined replaces nothing any more, of {:?}",
+                    [a, b, c]
+                );
+                let found = aggregate.finish(acc);
+                assert!(
+                    found == kept,
+                    "one of two is kept, as `replaces` tells: {found:?} and not {kept:?}, of {:?}, where the last \
+                     {} the others",
+                    [a, b, c],
+                    if replaces { "replaces" } else { "does not replace" }
                 );
             }
         }
@@ -150,5 +183,25 @@ mod tests {
     #[should_panic(expected = "what is taken out is as if it had never been in: 3 and not 2")]
     fn a_group_that_takes_nothing_out_is_none() {
         of_groups(&Keeps, &[1]);
+    }
+
+    impl Selective<f64> for By {
+        /// As if the greater were kept.
+        fn replaces(&self, acc: &f64, other: &f64) -> bool {
+            other > acc
+        }
+    }
+
+    #[test]
+    fn what_keeps_the_greater_is_told_from_what_does_not() {
+        of_selective(&By(f64::max), &[1.0, 2.0, -3.0]);
+        let refused = |by, values: &[f64]| {
+            let panic = catch_unwind(|| of_selective(&By(by), values)).expect_err("it does not");
+            panic.downcast_ref::<String>().cloned().expect("it says why")
+        };
+        let least = refused(f64::min, &[1.0, 2.0, -3.0]);
+        assert!(least.contains("any more"), "{least}");
+        let sum = refused(|a, b| a + b, &[1.0, 2.0]);
+        assert!(sum.starts_with("one of two is kept"), "{sum}");
     }
 }

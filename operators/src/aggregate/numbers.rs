@@ -39,40 +39,98 @@ impl<T> Group<T> for Count {
     }
 }
 
-/// The sum of a number taken from each value; see [`sum`].
+/// An integer that [`sum`] takes.
+///
+/// Signed ones of up to 64 bits are summed as `i64`, unsigned ones as `u64`; those of 128 bits as what they are.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no integer that `sum` takes",
+    note = "of floats there are `float_sum(|value| …)`, which is exact, and `fixed_sum(digits, |value| …)`, which is smaller"
+)]
+pub trait Summand: sealed::Sealed {
+    /// What the sum is.
+    type Sum: Copy + Send + 'static;
+
+    #[doc(hidden)]
+    fn widen(self) -> Self::Sum;
+
+    #[doc(hidden)]
+    fn plus(one: Self::Sum, other: Self::Sum) -> Self::Sum;
+
+    #[doc(hidden)]
+    fn minus(one: Self::Sum, other: Self::Sum) -> Self::Sum;
+}
+
+mod sealed {
+    pub trait Sealed {}
+}
+
+macro_rules! summands {
+    ($($integer:ty => $sum:ty),*) => {
+        $(
+            impl sealed::Sealed for $integer {}
+
+            impl Summand for $integer {
+                type Sum = $sum;
+
+                #[inline(always)]
+                fn widen(self) -> $sum {
+                    self as $sum
+                }
+
+                #[inline(always)]
+                fn plus(one: $sum, other: $sum) -> $sum {
+                    one.wrapping_add(other)
+                }
+
+                #[inline(always)]
+                fn minus(one: $sum, other: $sum) -> $sum {
+                    one.wrapping_sub(other)
+                }
+            }
+        )*
+    };
+}
+
+summands!(i8 => i64, i16 => i64, i32 => i64, i64 => i64, isize => i64, i128 => i128);
+summands!(u8 => u64, u16 => u64, u32 => u64, u64 => u64, usize => u64, u128 => u128);
+
+/// The sum of an integer taken from each value; see [`sum`].
 #[derive(Debug, Clone)]
 pub struct Sum<F>(F);
 
-/// Sums what `of` takes from each value, modulo 2⁶⁴ (it wraps around beyond the range of `i64`).
-pub fn sum<T, F: Fn(&T) -> i64>(of: F) -> Sum<F> {
+/// Sums the integer that `of` takes from each value: as `i64` if it has a sign, as `u64` if not, whatever its width up to those.
+///
+/// The sum is modulo 2⁶⁴: it wraps around beyond the range of its type. Where that may happen, take an `i128`, whose sum
+/// is one. (For floats, see [`float_sum`](crate::float_sum) and [`fixed_sum`](crate::fixed_sum).)
+pub fn sum<T, N: Summand, F: Fn(&T) -> N>(of: F) -> Sum<F> {
     Sum(of)
 }
 
-impl<T, F: Fn(&T) -> i64> Aggregate<T> for Sum<F> {
-    type Acc = i64;
-    type Out = i64;
+impl<T, N: Summand, F: Fn(&T) -> N> Aggregate<T> for Sum<F> {
+    type Acc = N::Sum;
+    type Out = N::Sum;
     type Algebra = AbelianGroup;
 
     #[inline]
-    fn lift(&self, value: &T, _: Timestamp) -> i64 {
-        (self.0)(value)
+    fn lift(&self, value: &T, _: Timestamp) -> N::Sum {
+        (self.0)(value).widen()
     }
 
     #[inline]
-    fn combine(&self, acc: &mut i64, other: &i64) {
-        *acc = acc.wrapping_add(*other);
+    fn combine(&self, acc: &mut N::Sum, other: &N::Sum) {
+        *acc = N::plus(*acc, *other);
     }
 
     #[inline]
-    fn finish(&self, acc: i64) -> i64 {
+    fn finish(&self, acc: N::Sum) -> N::Sum {
         acc
     }
 }
 
-impl<T, F: Fn(&T) -> i64> Group<T> for Sum<F> {
+impl<T, N: Summand, F: Fn(&T) -> N> Group<T> for Sum<F> {
     #[inline]
-    fn subtract(&self, acc: &mut i64, other: &i64) {
-        *acc = acc.wrapping_sub(*other);
+    fn subtract(&self, acc: &mut N::Sum, other: &N::Sum) {
+        *acc = N::minus(*acc, *other);
     }
 }
 
@@ -190,7 +248,7 @@ impl<T, F: Fn(&T) -> i64> Aggregate<T> for StatsOf<F> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::laws;
+    use crate::{aggregate::shuffled::agrees, laws};
 
     #[test]
     fn the_laws_hold_for_all_that_are_here() {
@@ -211,6 +269,28 @@ mod tests {
         assert_eq!(acc, Stats { count: 4, sum: i128::from(i64::MAX) - 4, min: i64::MIN, max: i64::MAX });
         let small = Stats { count: 8, sum: 2, min: -1, max: 1 };
         assert!((small.mean() - 0.25).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn a_sum_is_as_wide_as_its_type_allows() {
+        agrees(
+            &sum(|n: &i8| *n),
+            |rng| rng.i8(..),
+            |sum| sum,
+            |all| all.iter().map(|(n, _)| i64::from(*n)).sum(),
+        );
+        agrees(
+            &sum(|n: &u8| *n),
+            |rng| rng.u8(..),
+            |sum| sum,
+            |all| all.iter().map(|(n, _)| u64::from(*n)).sum(),
+        );
+        agrees(
+            &sum(|n: &i128| *n),
+            |rng| i128::from(rng.i64(..)),
+            |sum| sum,
+            |all| all.iter().map(|(n, _)| n).sum(),
+        );
     }
 
     #[test]
