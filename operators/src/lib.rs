@@ -19,6 +19,7 @@
 mod aggregate;
 mod batch;
 mod fifo;
+mod finger_tree;
 #[cfg(test)]
 mod interleaving;
 mod join;
@@ -41,6 +42,7 @@ pub use aggregate::{
 };
 pub use batch::{Batch, Record, Signal};
 pub use fifo::DabaLite;
+pub use finger_tree::{FingerNodes, FingerTree};
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};
