@@ -239,7 +239,11 @@ impl<P: Copy + Ord, A: Clone, C: Fn(&A, &A) -> A> Change<'_, P, A, C> {
 
 /// Where the stretch of a subtree ends.
 fn until<P: Copy + Ord, A>(nodes: &FingerNodes<P, A>, mut place: Place) -> Until<P> {
-    while let Some(above) = nodes.node(place).parent {
+    loop {
+        let node = nodes.node(place);
+        let (Standing::Left | Standing::Inside, Some(above)) = (node.standing, node.parent) else {
+            return Until::End;
+        };
         let row = &nodes.node(above).row;
         let index = row.index_of(place);
         if index < row.len() {
@@ -247,5 +251,4 @@ fn until<P: Copy + Ord, A>(nodes: &FingerNodes<P, A>, mut place: Place) -> Until
         }
         place = above;
     }
-    Until::End
 }

@@ -141,19 +141,20 @@ impl<P, A> FingerNodes<P, A> {
         self.pool.room()
     }
 
-    /// The nodes that can be taken again, those not yet exposed as well.
+    /// The nodes that can be taken again: those exposed, and all.
     #[cfg(test)]
-    pub(super) fn retired(&self) -> usize {
-        let mut count = 0;
-        let mut seen = 0;
+    pub(super) fn retired(&self) -> (usize, usize) {
+        let (mut listed, mut count, mut count_min) = (0, 0, 0);
         let mut next = self.retired;
         while let Some(place) = next {
+            listed += 1;
             count += self.below(place);
-            seen += self.nodes_min(place);
+            count_min += self.nodes_min(place);
             next = self.node(place).parent;
         }
-        assert_eq!(self.retired_min, seen);
-        count
+        assert_eq!(self.retired_min, count_min);
+        assert!(count_min <= count);
+        (listed, count)
     }
 
     /// The nodes of a subtree.

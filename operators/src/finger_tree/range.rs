@@ -1,6 +1,6 @@
 use std::ops::{Bound, RangeBounds};
 
-use super::{Ends, nodes::FingerNodes, sums::total};
+use super::{Ends, nodes::FingerNodes};
 use crate::pool::Place;
 
 impl<P: Copy + Ord, A: Clone> FingerNodes<P, A> {
@@ -18,9 +18,9 @@ impl<P: Copy + Ord, A: Clone> FingerNodes<P, A> {
             let row = &self.node(place).row;
             let (from, to) = (row.count(&before), row.count(&until));
             if from < to {
-                let inner = total(self.pieces(place, 2 * from + 1..2 * to), &combine)?;
+                let inner = self.sum(None, place, 2 * from + 1..2 * to, &combine)?;
                 let sum = self.before(row.child(from), inner, &before, &combine);
-                return Some(self.behind(row.child(to), sum, &until, &combine));
+                return self.behind(row.child(to), Some(sum), &until, &combine);
             }
             place = row.child(from).filter(|_| from == to)?;
         }
@@ -37,7 +37,7 @@ impl<P: Copy + Ord, A: Clone> FingerNodes<P, A> {
         while let Some(place) = subtree {
             let row = &self.node(place).row;
             let gone = row.count(&is_so);
-            if let Some(rest) = total(self.pieces(place, 2 * gone + 1..2 * row.len() + 1), &combine) {
+            if let Some(rest) = self.sum(None, place, 2 * gone + 1..2 * row.len() + 1, &combine) {
                 sum = combine(&rest, &sum);
             }
             subtree = row.child(gone);
@@ -49,14 +49,14 @@ impl<P: Copy + Ord, A: Clone> FingerNodes<P, A> {
     fn behind(
         &self,
         mut subtree: Option<Place>,
-        mut sum: A,
+        mut sum: Option<A>,
         is_so: impl Fn(P) -> bool,
         combine: impl Fn(&A, &A) -> A,
-    ) -> A {
+    ) -> Option<A> {
         while let Some(place) = subtree {
             let row = &self.node(place).row;
             let inside = row.count(&is_so);
-            sum = self.pieces(place, 0..2 * inside).fold(sum, |sum, piece| combine(&sum, piece));
+            sum = self.sum(sum, place, 0..2 * inside, &combine);
             subtree = row.child(inside);
         }
         sum

@@ -1,5 +1,7 @@
 //! What stands in a node: entries, and the subtrees before, between and behind them.
 
+use std::ops::Range;
+
 use crate::pool::Place;
 
 /// No node but the root has fewer children, and none more than twice as many.
@@ -59,6 +61,12 @@ impl<P, A> Row<P, A> {
     #[inline]
     pub(super) fn entry_mut(&mut self, index: usize) -> &mut (P, A) {
         self.entries[index].as_mut().expect("there is an entry below the length")
+    }
+
+    /// The values of some entries.
+    #[inline]
+    pub(super) fn values(&self, entries: Range<usize>) -> impl Iterator<Item = &A> {
+        self.entries[entries].iter().flatten().map(|(_, value)| value)
     }
 
     /// None in a leaf.

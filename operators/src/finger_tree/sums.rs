@@ -30,16 +30,32 @@ pub(super) struct Stale {
 }
 
 impl<P, A> FingerNodes<P, A> {
-    /// What some [pieces](super::row::Row) of a node come to; its children among them are inside.
+    /// What comes of a sum, if there is one, and then of some [pieces](super::row::Row) of a node; its children among them
+    /// are inside.
     #[inline]
-    pub(super) fn pieces(&self, place: Place, numbers: Range<usize>) -> impl Iterator<Item = &A> {
-        let row = &self.node(place).row;
-        numbers.filter_map(move |number| {
-            if number % 2 == 1 {
-                Some(&row.entry(number / 2).1)
-            } else {
-                Some(self.covered(row.child(number / 2)?))
-            }
+    pub(super) fn sum(
+        &self,
+        before: Option<A>,
+        place: Place,
+        pieces: Range<usize>,
+        combine: impl Fn(&A, &A) -> A,
+    ) -> Option<A>
+    where
+        A: Clone,
+    {
+        let node = self.node(place);
+        let join = |sum: Option<A>, piece: &A| {
+            Some(match sum {
+                Some(sum) => combine(&sum, piece),
+                None => piece.clone(),
+            })
+        };
+        if node.is_leaf() {
+            return node.row.values(pieces.start / 2..pieces.end / 2).fold(before, join);
+        }
+        pieces.fold(before, |sum, piece| {
+            let child = if piece % 2 == 0 { node.row.child(piece / 2) } else { None };
+            join(sum, child.map_or_else(|| &node.row.entry(piece / 2).1, |child| self.covered(child)))
         })
     }
 
@@ -108,24 +124,17 @@ impl<'a, P, A: Clone, C: Fn(&A, &A) -> A> Change<'a, P, A, C> {
         let node = nodes.node(place);
         let end = 2 * node.row.len();
         let sum = match node.standing {
-            Standing::Root => total(nodes.pieces(place, 1..end), combine),
-            Standing::Left => total(nodes.pieces(place, 1..end + 1).chain(nodes.above(place)), combine),
-            Standing::Right => {
-                total(nodes.above(place).into_iter().chain(nodes.pieces(place, 0..end)), combine)
+            Standing::Root => nodes.sum(None, place, 1..end, combine),
+            Standing::Left => {
+                let sum = nodes.sum(None, place, 1..end + 1, combine);
+                match (sum, nodes.above(place)) {
+                    (Some(sum), Some(above)) => Some(combine(&sum, above)),
+                    (sum, _) => sum,
+                }
             }
-            Standing::Inside => total(nodes.pieces(place, 0..end + 1), combine),
+            Standing::Right => nodes.sum(nodes.above(place).cloned(), place, 0..end, combine),
+            Standing::Inside => nodes.sum(None, place, 0..end + 1, combine),
         };
         self.nodes.node_mut(place).aggregate = sum;
     }
-}
-
-/// What values come to, in their order.
-#[inline]
-pub(super) fn total<'a, A: Clone + 'a>(
-    mut values: impl Iterator<Item = &'a A>,
-    combine: impl Fn(&A, &A) -> A,
-) -> Option<A> {
-    let first = values.next()?;
-    let Some(second) = values.next() else { return Some(first.clone()) };
-    Some(values.fold(combine(first, second), |sum, value| combine(&sum, value)))
 }

@@ -7,7 +7,7 @@ use crate::{Prepared, supply::tests::Late};
 pub(super) fn check<'a>(trees: impl IntoIterator<Item = &'a Checked>, nodes: &Nodes) {
     let taken = trees.into_iter().filter_map(|checked| checked.tree.ends.as_ref());
     let taken: usize = taken.map(|ends| nodes.below(ends.root)).sum();
-    assert_eq!(taken + nodes.retired(), nodes.len());
+    assert_eq!(taken + nodes.retired().1, nodes.len());
 }
 
 fn longer(one: &u64, other: &u64) -> u64 {
@@ -24,7 +24,7 @@ fn nodes_let_go_are_taken_again_to_the_last() {
             let position = if round % 2 == 0 { n } else { n * 7_919 % 20_011 };
             trees[(n % 50) as usize].insert(&mut nodes, position, n, longer);
         }
-        let there = nodes.len() - nodes.retired();
+        let there = nodes.len() - nodes.retired().1;
         most = most.max(there);
         assert_eq!(nodes.len(), most, "no more nodes than were in trees at once");
         for (n, tree) in trees.iter_mut().enumerate() {
@@ -35,7 +35,7 @@ fn nodes_let_go_are_taken_again_to_the_last() {
             }
             assert!(tree.is_empty());
         }
-        assert_eq!(nodes.retired(), nodes.len());
+        assert_eq!(nodes.retired().1, nodes.len());
     }
 }
 

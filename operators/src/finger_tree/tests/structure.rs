@@ -77,7 +77,8 @@ impl Walk<'_> {
         while let Some(place) = next {
             let row = &self.nodes.node(place).row;
             let pieces = if left { 1..2 * row.len() + 1 } else { 0..2 * row.len() };
-            let here: String = self.nodes.pieces(place, pieces).map(String::as_str).collect();
+            let join = |one: &String, other: &String| format!("{one}{other}");
+            let here = self.nodes.sum(None, place, pieces, join).unwrap_or_default();
             above = if left { here + &above } else { above + &here };
             assert_eq!(self.covered(place), above);
             next = child(place);
