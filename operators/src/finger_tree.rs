@@ -163,8 +163,8 @@ impl FingerTree {
         self.insert_all(nodes, [(position, value)], combine);
     }
 
-    /// Takes in one value after the other, as [`insert`](Self::insert). Positions may come in any order; if sorted, each
-    /// is sought from the one before it, and each node is recomputed but once.
+    /// Takes in one value after the other, as [`insert`](Self::insert). Positions may come in any order. If they are sorted,
+    /// each is sought from the one before it, and what a node covers is recomputed when all within have come.
     pub fn insert_all<P: Copy + Ord, A: Clone>(
         &mut self,
         nodes: &mut FingerNodes<P, A>,
@@ -184,7 +184,7 @@ impl FingerTree {
         insertion.end();
     }
 
-    /// Lets the value of the first position go.
+    /// Lets the value of the first position go, and returns both.
     #[inline]
     pub fn evict<P: Copy + Ord, A: Clone>(
         &mut self,
@@ -201,7 +201,7 @@ impl FingerTree {
         Some(Change::of(nodes, ends, combine).evict())
     }
 
-    /// Lets all values before a position go.
+    /// Lets all values before a position go. They are not walked through.
     pub fn evict_before<P: Copy + Ord, A: Clone>(
         &mut self,
         nodes: &mut FingerNodes<P, A>,

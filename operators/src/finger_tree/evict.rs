@@ -11,7 +11,7 @@ impl<P: Copy + Ord, A: Clone, C: Fn(&A, &A) -> A> Change<'_, P, A, C> {
         let leaf = self.ends.left;
         let entry = self.nodes.node_mut(leaf).row.remove_first();
         self.mark(leaf);
-        self.settle(leaf, MIN_ARITY);
+        self.settle(leaf);
         self.finish();
         entry
     }
@@ -22,8 +22,7 @@ impl<P: Copy + Ord, A: Clone, C: Fn(&A, &A) -> A> Change<'_, P, A, C> {
         loop {
             self.cut(place, position);
             let below = self.nodes.node(place).row.child(0);
-            // An inner node is given one child to spare: that of two below may come one.
-            self.settle(place, MIN_ARITY + usize::from(below.is_some()));
+            self.settle(place);
             match below {
                 Some(below) => place = below,
                 None => break,
@@ -51,8 +50,8 @@ impl<P: Copy + Ord, A: Clone, C: Fn(&A, &A) -> A> Change<'_, P, A, C> {
         self.mark(place);
     }
 
-    /// Gives a node of the left spine at least so many children, and those above it as many as they must have.
-    fn settle(&mut self, mut place: Place, mut arity: usize) {
+    /// Gives a node of the left spine, and those above it, as many children as they must have.
+    fn settle(&mut self, mut place: Place) {
         loop {
             let node = self.nodes.node(place);
             let Some(parent) = node.parent else {
@@ -61,11 +60,11 @@ impl<P: Copy + Ord, A: Clone, C: Fn(&A, &A) -> A> Change<'_, P, A, C> {
                 }
                 return;
             };
-            if node.row.arity() >= arity {
+            if node.row.arity() >= MIN_ARITY {
                 return;
             }
             self.fill(place, parent);
-            (place, arity) = (parent, MIN_ARITY);
+            place = parent;
         }
     }
 

@@ -5,6 +5,11 @@ use std::ops::Range;
 use crate::pool::Place;
 
 /// No node but the root has fewer children, and none more than twice as many.
+///
+/// With 2, 4 and 8 it takes 8, 12 and 19 combinations to insert at the end and evict at the beginning, 53, 78 and 116 to
+/// insert a thousand values from the end. If these are cheap, though, then what counts is how many nodes are
+/// visited: the first takes 1650, 1440 and 1420 instructions then, and the two together, twice each, 7700, 6700 and 5700. A
+/// node, which is what a tree of one value takes, holds 3, 7 and 15 values. So it is the one between.
 pub(super) const MIN_ARITY: usize = 4;
 
 pub(super) const MAX_ARITY: usize = 2 * MIN_ARITY;

@@ -127,7 +127,7 @@ fn an_insertion_takes_steps_by_the_distance_from_the_end() {
             }
             let mut counted = Counted::of((0..window).map(|n| 2 * n));
             let mut cost = Cost::default();
-            for n in window..window + 20_000 {
+            for n in window..window + 5_000 {
                 counted.insert(2 * n);
                 cost.add(1, || counted.insert(2 * (n - distance) + 1));
                 counted.evict();

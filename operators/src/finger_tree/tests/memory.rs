@@ -15,6 +15,15 @@ fn longer(one: &u64, other: &u64) -> u64 {
 }
 
 #[test]
+fn a_tree_is_a_small_handle() {
+    fn goes_to_other_threads<T: Send>() -> usize {
+        size_of::<T>()
+    }
+    assert_eq!(goes_to_other_threads::<FingerTree>(), 12);
+    assert!(goes_to_other_threads::<FingerNodes<i64, String>>() < 256);
+}
+
+#[test]
 fn nodes_let_go_are_taken_again_to_the_last() {
     let mut nodes = FingerNodes::new();
     let mut trees: Vec<_> = (0..50).map(|_| FingerTree::new()).collect();
@@ -77,5 +86,18 @@ fn whoever_heeds_it_never_makes_room_on_the_spot() {
                 trees[random.usize(0..40)].evict_before(&mut nodes, random.u64(0..1_100_000), longer);
             }
         }
+    }
+}
+
+#[test]
+fn there_is_room_for_it_even_if_each_value_splits_a_root() {
+    let mut nodes = FingerNodes::new();
+    nodes.connect(&mut Late::new(1));
+    let mut trees: Vec<_> = (0..3_000).map(|_| FingerTree::new()).collect();
+    for n in 0..4 * MAX_ENTRIES as u64 {
+        while nodes.prepare(trees.len()) == Prepared::Waiting {}
+        let room = nodes.room();
+        trees.iter_mut().for_each(|tree| tree.insert(&mut nodes, n, n, longer));
+        assert_eq!(nodes.room(), room);
     }
 }
