@@ -69,7 +69,8 @@ impl<P, A> FingerNodes<P, A> {
         self.pool.connect(supplies);
     }
 
-    /// As [`Operator::prepare`](crate::Operator::prepare), for so many insertions, each of which may be in any of the trees.
+    /// As [`Operator::prepare`](crate::Operator::prepare), for so many insertions, each of which may be in any of the trees:
+    /// each may take as many nodes as the highest tree there ever was has levels, and one.
     pub fn prepare(&mut self, values: usize) -> Prepared {
         // Each may split a node on each level, and the root into two below a new one. (That a tree grows higher on the way
         // makes no difference: its new root is split only after several of the old one's height.)
