@@ -46,6 +46,7 @@ pub use aggregate::{
     stats, sum, variance,
 };
 pub use batch::{Batch, Record, Signal};
+pub use finger_tree::{FingerNodes, FingerTree};
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};
 pub use keyed::{Reduce, Scan};

@@ -132,6 +132,12 @@ impl<T> Pool<T> {
         self.cells.iter().filter(|cell| matches!(cell, Cell::Taken(_))).count()
     }
 
+    /// How many chunks there are, and how many there is a list for.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> (usize, usize) {
+        (self.cells.len(), self.cells.list_capacity())
+    }
+
     /// The number of cells there have ever been.
     #[cfg(test)]
     pub(crate) fn cells(&self) -> usize {
@@ -160,9 +166,9 @@ mod tests {
             while count < most {
                 let more = random.usize(1..600);
                 while pool.prepare(more) == Prepared::Waiting {}
-                let (chunks, list) = (pool.cells.len(), pool.cells.list_capacity());
+                let room = pool.room();
                 (0..more).for_each(|n| _ = pool.insert(n));
-                assert_eq!((pool.cells.len(), pool.cells.list_capacity()), (chunks, list));
+                assert_eq!(pool.room(), room);
                 count += more;
             }
             assert_eq!(pool.len(), count);

@@ -78,7 +78,7 @@ impl Algorithm for TwoStacks {
 
 impl Algorithm for FingerTree {
     type And<B: Algorithm> = Self;
-    type Queue<A: Clone + Send + 'static> = queue::Kept<A>;
+    type Queue<A: Clone + Send + 'static> = queue::Kept;
     const NAME: &'static str = "finger tree";
 }
 

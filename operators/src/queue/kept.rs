@@ -9,10 +9,11 @@ use crate::{
 /// A tree of slices, which may come in any order, and of which any that follow each other can be asked for.
 ///
 /// For windows that are kept after they have fired, it also knows how many results each has had.
-pub struct Kept<A> {
-    slices: FingerTree<i64, A>,
+#[derive(Debug, Default)]
+pub struct Kept {
+    slices: FingerTree,
     /// By the first slice of the window.
-    results: FingerTree<i64, u32>,
+    results: FingerTree,
 }
 
 /// Memory for trees of slices.
@@ -21,15 +22,9 @@ pub struct KeptMemory<A> {
     results: FingerNodes<i64, u32>,
 }
 
-impl<A> Default for Kept<A> {
-    fn default() -> Self {
-        Self { slices: FingerTree::default(), results: FingerTree::default() }
-    }
-}
-
 impl<A> Default for KeptMemory<A> {
     fn default() -> Self {
-        Self { slices: FingerNodes::default(), results: FingerNodes::default() }
+        Self { slices: FingerNodes::new(), results: FingerNodes::new() }
     }
 }
 
@@ -49,7 +44,7 @@ fn later(_: &u32, count: &u32) -> u32 {
     *count
 }
 
-impl<A: Clone + Send + 'static> Queue<A> for Kept<A> {
+impl<A: Clone + Send + 'static> Queue<A> for Kept {
     type Memory = KeptMemory<A>;
 
     const IS_FREE: bool = true;
@@ -70,7 +65,7 @@ impl<A: Clone + Send + 'static> Queue<A> for Kept<A> {
     }
 
     fn count(&mut self, memory: &mut KeptMemory<A>, window: i64, first: u32) -> u32 {
-        let count = self.results.get(&memory.results, window).unwrap_or(first);
+        let count = self.results.get(&memory.results, window).copied().unwrap_or(first);
         self.results.insert(&mut memory.results, window, count + 1, later);
         count
     }

@@ -1,6 +1,6 @@
 //! Windows of several slices: what their keys come to, kept from window to window.
 
-use std::{collections::VecDeque, hash::Hash, iter, mem, ops::RangeInclusive};
+use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem, ops::RangeInclusive};
 
 use super::tables::{InUse, Tables};
 use crate::{
@@ -39,7 +39,8 @@ struct Keys<K, L> {
 struct Live<A, Q> {
     queue: Q,
     /// What has come to slices that were in the queue already.
-    behind: FingerTree<i64, A>,
+    behind: FingerTree,
+    values: PhantomData<fn() -> A>,
 }
 
 /// What has not been emitted of a window.
@@ -84,7 +85,7 @@ impl<K, L> InUse<K, L> for &mut KeyTable<K, L> {
 
 impl<A: Clone + Send + 'static, Q: Queue<A>> Live<A, Q> {
     fn new() -> Self {
-        Self { queue: Q::default(), behind: FingerTree::default() }
+        Self { queue: Q::default(), behind: FingerTree::new(), values: PhantomData }
     }
 
     fn is_dead(&self) -> bool {
@@ -142,7 +143,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         Self {
             keys,
             memory: Q::Memory::default(),
-            behind: FingerNodes::default(),
+            behind: FingerNodes::new(),
             slices: VecDeque::with_capacity(64),
             fired: 0,
             firing: Firing::Done,
