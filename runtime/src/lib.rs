@@ -82,10 +82,10 @@ pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid,
     Context, Count, CountDistinct, DistinctSketch, Either, ExactSum, Fault, First, FixedSum, FixedSumOf,
     FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean, MeanOf, Min, OfPart, Offset,
-    PartAlgebra, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective, Sliding, Stats, StatsOf,
-    Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf, WindowError, WindowResult, algorithm,
-    approx_count_distinct, arg_max, arg_min, collect, count, count_distinct, first, fixed_sum, float_sum,
-    last, laws, max, mean, min, of_part, quantiles, stats, sum, variance,
+    PartAlgebra, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective, Session, Sliding, Stats,
+    StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf, WindowError, WindowResult,
+    algorithm, approx_count_distinct, arg_max, arg_min, collect, count, count_distinct, first, fixed_sum,
+    float_sum, last, laws, max, mean, min, of_part, quantiles, stats, sum, variance,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
@@ -96,13 +96,14 @@ pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{
     BoxedStream, Ended, KeptWindows, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream,
+    Windows,
 };
 
 /// What a program that builds a graph needs.
 pub mod prelude {
     pub use crate::{
-        Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Sliding, Tier,
-        Timestamp, WindowResult, count, max, mean, min, stats, sum,
+        Aggregate, BoundedDisorder, Graph, JobHandle, JobOptions, JobReport, Keyed, Record, Session, Sliding,
+        Tier, Timestamp, WindowResult, count, max, mean, min, stats, sum,
     };
 }
 

@@ -2,10 +2,9 @@ use std::{hash::Hash, marker::PhantomData, num::NonZero};
 
 use nacreous_operators::{
     Either, Interval, IntervalJoin, KeyLimits, Keyed, Map, Operator, Process, ProcessWith, Reduce, Scan,
-    Sliding,
 };
 
-use super::{Stream, carried::Carried, windowed::WindowedStream};
+use super::{Stream, Windows, carried::Carried, windowed::WindowedStream};
 use crate::{
     graph::{GraphError, Role},
     job::JobOptions,
@@ -143,7 +142,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
     }
 
     /// Cuts the stream into windows of event time.
-    pub fn window(self, windows: Sliding) -> WindowedStream<K, T, U> {
+    pub fn window<W: Windows>(self, windows: W) -> WindowedStream<K, T, U, W> {
         self.carried.graph.borrow_mut().needs.cadence.add(windows.ends());
         WindowedStream::new(self.carried, self.sharing, windows)
     }

@@ -1,10 +1,11 @@
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
 use nacreous_operators::{
-    Aggregate, Either, Keyed, Sliding, WindowFold, WindowJoin, WindowResult,
+    Aggregate, Either, Keyed, Operator, Session, SessionFold, Sliding, WindowFold, WindowJoin, WindowResult,
+    Windowed,
     algorithm::{FingerTree, using},
 };
-use nacreous_watermark::Span;
+use nacreous_watermark::{Grid, Span};
 
 use super::{
     Stream,
@@ -13,7 +14,8 @@ use super::{
 };
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
-/// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop.
+/// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
+/// in that which it makes with those around it.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,
@@ -21,6 +23,27 @@ pub struct WindowedStream<K, T, U, W = Sliding> {
     windows: W,
     records: PhantomData<fn() -> (K, T)>,
 }
+
+/// A way to cut a keyed stream into windows of event time: [`Sliding`] or [`Session`].
+pub trait Windows: Copy {
+    /// The watermarks at which a window closes.
+    fn ends(&self) -> Grid;
+}
+
+impl Windows for Sliding {
+    fn ends(&self) -> Grid {
+        self.ends()
+    }
+}
+
+impl Windows for Session {
+    fn ends(&self) -> Grid {
+        self.ends()
+    }
+}
+
+/// The results of an aggregate, and the records that came too late.
+type Aggregates<K, T, A, U> = (Stream<WindowResult<K, <A as Aggregate<T>>::Out>, U>, Stream<Keyed<K, T>>);
 
 /// Windows that are kept for a while after they have fired: see [`allowed_lateness`](WindowedStream::allowed_lateness).
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +59,7 @@ impl<K, T, U, W> WindowedStream<K, T, U, W> {
     }
 }
 
-impl<K, T, U> WindowedStream<K, T, U> {
+impl<K, T, U, W: Windows> WindowedStream<K, T, U, W> {
     /// Keeps windows for so long after they have fired, in event time: a record that comes behind the watermark, but not further
     /// than that, corrects each of its windows that has fired already.
     ///
@@ -71,7 +94,7 @@ impl<K, T, U> WindowedStream<K, T, U> {
     /// closes. A late one: for each window that it corrects a search in its key's tree, which takes about as long as the logarithm
     /// of the number of slices that are kept. Memory: each key with its accumulator, in each slice of a window that is kept. All
     /// records go to where their key is kept: there is no adding up in front of it.
-    pub fn allowed_lateness(self, lateness: Duration) -> WindowedStream<K, T, U, KeptWindows<Sliding>> {
+    pub fn allowed_lateness(self, lateness: Duration) -> WindowedStream<K, T, U, KeptWindows<W>> {
         let Self { carried, sharing, windows, .. } = self;
         let allowed = Span::at_most(lateness);
         carried.graph.borrow_mut().needs.cadence.add(windows.ends().later(allowed));
@@ -99,17 +122,112 @@ where
     pub fn aggregate<A>(
         self,
         aggregate: A,
-    ) -> (
-        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
-        Stream<Keyed<K, T>>,
-    )
+    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
     where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let name = OperatorName::here("aggregate");
-        let Self { carried, sharing, windows: KeptWindows { windows, allowed, retracts }, .. } = self;
+        let KeptWindows { windows, allowed, retracts } = self.windows;
         let operator = WindowFold::new(windows, using(FingerTree, aggregate));
-        let operator = operator.with_limits(sharing.limits).with_lateness(allowed, retracts);
+        let operator = operator.with_limits(self.sharing.limits).with_lateness(allowed, retracts);
+        self.in_one_stage(operator, OperatorName::here("aggregate"))
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U, Session>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// Aggregates the records of each key in each session: the stream of results, and that of late records.
+    ///
+    /// A session begins with a record and ends a gap after its last one; its result leaves when the watermark has passed that, with
+    /// those bounds. A record is late if it belongs to no session that is open, and one of its own would have ended: it is behind
+    /// the watermark by the gap or more. Whether it is is decided when the watermark moves on.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (visits, _late) = graph
+    ///     .iter([("ada", 0), ("bob", 20), ("ada", 9), ("ada", 30)])
+    ///     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::from_nanos(15))?)
+    ///     .key_by(|(user, _)| *user)
+    ///     .window(Session::with_gap(Duration::from_nanos(10))?)
+    ///     .aggregate(count());
+    /// let visits = visits.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let visit = |v: WindowResult<_, _>| (v.key, v.window.start.as_nanos(), v.window.end.as_nanos(), v.value);
+    /// let visits: Vec<_> = visits.take().into_iter().map(|record| visit(record.value)).collect();
+    /// assert_eq!(visits, [("ada", 0, 19, 2), ("bob", 20, 30, 1), ("ada", 30, 40, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// A record: one look-up of its key, and a search among the key's sessions from the newest on. One that is behind the watermark
+    /// is kept until that moves on. Memory: keys with open sessions, and those; nothing is kept of others. Sources pass a watermark on
+    /// every sixteenth of the gap, or every millisecond if that is less, which ends a batch.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        aggregate: A,
+    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
+    where
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let operator = SessionFold::new(self.windows, aggregate, self.sharing.limits);
+        self.in_one_stage(operator, OperatorName::here("aggregate"))
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U, KeptWindows<Session>>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// Aggregates the records of each key in each session: the stream of results, and that of records that come later than is
+    /// allowed. As [without lateness](WindowedStream::aggregate), with corrections.
+    ///
+    /// A late record that belongs to a session which has fired corrects it; it may make it longer, or join it to another one, and
+    /// then the correction has other bounds. If corrections are [retracting](WindowedStream::retracting), what was said of each
+    /// session that is part of the new one is taken back. Those of which the end is not closed yet say what they come to later.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        aggregate: A,
+    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
+    where
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let KeptWindows { windows, allowed, retracts } = self.windows;
+        let operator =
+            SessionFold::new(windows, aggregate, self.sharing.limits).with_lateness(allowed, retracts);
+        self.in_one_stage(operator, OperatorName::here("aggregate"))
+    }
+}
+
+impl<K, T, U, W> WindowedStream<K, T, U, W>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// What an operator makes of the records where their keys are kept.
+    fn in_one_stage<R, O>(
+        self,
+        operator: O,
+        name: OperatorName,
+    ) -> (
+        Stream<WindowResult<K, R>, impl Upstream<Out = WindowResult<K, R>> + use<K, T, U, W, R, O>>,
+        Stream<Keyed<K, T>>,
+    )
+    where
+        R: Send + 'static,
+        O: Operator<Keyed<K, T>, Out = Windowed<K, T, R>> + Clone + Send + 'static,
+    {
+        let Self { carried, sharing, .. } = self;
         Stream::of_results(carried.exchange(sharing.instances).then(operator, name)).part(Role::Side)
     }
 }
