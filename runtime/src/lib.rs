@@ -50,6 +50,8 @@ pub mod sink;
 pub mod source;
 
 mod bell;
+#[cfg(feature = "calendar")]
+pub mod calendar;
 mod control;
 mod downstream;
 mod explain;
@@ -82,8 +84,8 @@ pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid,
     Context, Count, CountDistinct, DistinctSketch, Either, ExactSum, Fault, First, FixedSum, FixedSumOf,
     FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean, MeanOf, Min, OfPart, Offset,
-    PartAlgebra, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective, Session, Sliding, Stats,
-    StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf, WindowError, WindowResult,
+    PartAlgebra, Periods, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective, Session, Sliding,
+    Stats, StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf, WindowError, WindowResult,
     algorithm, approx_count_distinct, arg_max, arg_min, collect, count, count_distinct, first, fixed_sum,
     float_sum, last, laws, max, mean, min, of_part, quantiles, stats, sum, variance,
 };
@@ -95,8 +97,8 @@ pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, W
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{
-    BoxedStream, Ended, KeptWindows, KeyedStream, SourceStream, SourceStreams, Stream, WindowedStream,
-    Windows,
+    BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream,
+    WindowedStream, Windows,
 };
 
 /// What a program that builds a graph needs.

@@ -1,3 +1,5 @@
+use std::{sync::Arc, time::Duration};
+
 use crate::{Span, Timestamp, Watermark};
 
 /// The watermarks that can make a difference downstream: those at which a window closes.
@@ -8,6 +10,8 @@ use crate::{Span, Timestamp, Watermark};
 #[derive(Debug, Clone, Default)]
 pub struct Cadence {
     grids: Vec<Grid>,
+    /// Instants in order, each list with how much later they are.
+    lists: Vec<(Arc<[Timestamp]>, Span)>,
 }
 
 /// The instants `phase + k · period`, for every integer `k`.
@@ -51,17 +55,34 @@ impl Cadence {
         }
     }
 
+    /// Adds instants that follow each other in no particular way, each so much later.
+    ///
+    /// # Panics
+    /// If they are not in order: a bug of the caller.
+    pub fn add_instants(&mut self, instants: &Arc<[Timestamp]>, later: Span) {
+        assert!(instants.is_sorted(), "instants come one after the other");
+        self.lists.push((Arc::clone(instants), later));
+    }
+
     /// The least watermark above `watermark` that matters; [`Watermark::END`] if only the end does.
     pub fn next_after(&self, watermark: Watermark) -> Watermark {
-        let next = self.grids.iter().filter_map(|grid| grid.after(watermark.time())).min();
-        next.filter(|time| *time < Timestamp::MAX).map_or(Watermark::END, Watermark::at)
+        let of_grids = self.grids.iter().filter_map(|grid| grid.after(watermark.time()));
+        let of_lists = self.lists.iter().filter_map(|(instants, later)| {
+            let later = Duration::from_nanos(later.as_nanos().unsigned_abs());
+            let next = instants.partition_point(|instant| *instant + later <= watermark.time());
+            instants.get(next).map(|instant| *instant + later)
+        });
+        of_grids
+            .chain(of_lists)
+            .min()
+            .filter(|time| *time < Timestamp::MAX)
+            .map_or(Watermark::END, Watermark::at)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::time::Duration;
 
     fn grid(period: u64, phase: i64) -> Grid {
         Grid::new(Duration::from_nanos(period).try_into().unwrap(), phase)
@@ -78,6 +99,22 @@ mod tests {
         cadence.add(grid(10, 3));
         cadence.add(grid(7, 0));
         for (from, to) in [(0, 3), (3, 7), (6, 7), (7, 13), (13, 14), (-8, -7), (-7, 0)] {
+            assert_eq!(next(&cadence, from), to, "after {from}");
+        }
+    }
+
+    #[test]
+    fn instants_can_be_listed_as_well() {
+        let mut cadence = Cadence::default();
+        let instants: Arc<[_]> = [-5, 3, 8].map(Timestamp::from_nanos).into();
+        cadence.add_instants(&instants, Span::ZERO);
+        for (from, to) in [(-9, -5), (-5, 3), (2, 3), (7, 8)] {
+            assert_eq!(next(&cadence, from), to, "after {from}");
+        }
+        assert_eq!(cadence.next_after(Watermark::at(Timestamp::from_nanos(8))), Watermark::END);
+        cadence.add_instants(&instants, Duration::from_nanos(2).try_into().unwrap());
+        cadence.add(grid(20, 4));
+        for (from, to) in [(-9, -5), (-5, -3), (-3, 3), (3, 4), (5, 8), (8, 10), (10, 24)] {
             assert_eq!(next(&cadence, from), to, "after {from}");
         }
     }

@@ -5,9 +5,9 @@ use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, Sliding, TimeWindow, Windowed,
+    Lateness, ResultKind, Slicing, Sliding, TimeWindow, Windowed,
     held::Held,
-    sliding::SliceNumber,
+    slicing::SliceNumber,
     tables::{InUse, Tables},
     whole::{Extent, Whole},
 };
@@ -50,8 +50,8 @@ pub(super) type QueueOf<A, T> =
 /// accumulator, in each slice that lies in an open window and has records of it; nothing is kept of a key without. It grows ahead
 /// of need if [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
 /// than there are spare tables, of which there is one for each four slices open and two besides.
-pub struct WindowFold<K, A: Aggregate<T>, T> {
-    windows: Sliding,
+pub struct WindowFold<K, A: Aggregate<T>, T, W = Sliding> {
+    windows: W,
     lateness: Lateness,
     aggregate: A,
     /// The slices that have records and whose windows are all open, in order of time.
@@ -152,9 +152,9 @@ fn by<A, T>(aggregate: &A) -> By<'_, A, T> {
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
 const SPARE_MIN: usize = 2;
 
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowFold<K, A, T> {
+impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<K, A, T, W> {
     /// An operator that has seen nothing yet, for a usual number of keys.
-    pub fn new(windows: Sliding, aggregate: A) -> Self {
+    pub fn new(windows: W, aggregate: A) -> Self {
         let limits = KeyLimits::default();
         let zero = Timestamp::from_nanos(0);
         Self {
@@ -440,18 +440,24 @@ impl Closing {
 }
 
 /// The clone has the same windows, aggregate and limits and has seen nothing: it serves another instance.
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for WindowFold<K, A, T> {
+impl<T, K, A, W> Clone for WindowFold<K, A, T, W>
+where
+    K: Hash + Eq + Clone + 'static,
+    A: Aggregate<T> + Clone,
+    W: Slicing,
+{
     fn clone(&self) -> Self {
-        let new = Self::new(self.windows, self.aggregate.clone()).with_limits(self.tables.limits());
+        let new = Self::new(self.windows.clone(), self.aggregate.clone()).with_limits(self.tables.limits());
         Self { lateness: self.lateness, ..new }
     }
 }
 
-impl<T, K, A> Operator<Keyed<K, T>> for WindowFold<K, A, T>
+impl<T, K, A, W> Operator<Keyed<K, T>> for WindowFold<K, A, T, W>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T>,
+    W: Slicing,
 {
     type Out = Windowed<K, T, A::Out>;
 

@@ -8,7 +8,7 @@ use self::{
     matches::Pair,
     side::{Node, Runs, Side},
 };
-use super::{ResultKind, Sliding, WindowResult, Windowed, sliding::SliceNumber};
+use super::{ResultKind, Slicing, Sliding, WindowResult, Windowed, slicing::SliceNumber};
 use crate::{Either, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally};
 
 mod census;

@@ -5,7 +5,7 @@ use std::{collections::VecDeque, convert::Infallible, hash::Hash, marker::Phanto
 use nacreous_watermark::{Timestamp, Watermark};
 
 use super::{
-    ResultKind, Sliding, TimeWindow, WindowFold, WindowResult, Windowed,
+    ResultKind, Slicing, Sliding, TimeWindow, WindowFold, WindowResult, Windowed,
     tables::{InUse, Tables},
 };
 use crate::{
@@ -25,7 +25,7 @@ pub enum Partial<A, T> {
 /// The first of two stages: aggregates as [`WindowFold`] does, and passes accumulators on where that has results.
 ///
 /// Whether a record is late, or misses some of its windows, is decided here.
-pub struct WindowPartials<K, A: Aggregate<T>, T>(WindowFold<K, Unfinished<A>, T>);
+pub struct WindowPartials<K, A: Aggregate<T>, T, W = Sliding>(WindowFold<K, Unfinished<A>, T, W>);
 
 /// An aggregate without its last step.
 #[derive(Debug, Clone)]
@@ -93,25 +93,31 @@ impl<K, A, T, E: Emit<Keyed<K, Partial<A, T>>>> Emit<Windowed<K, T, A>> for AsPa
     }
 }
 
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowPartials<K, A, T> {
+impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowPartials<K, A, T, W> {
     /// An operator that has seen nothing yet, for so many keys.
-    pub fn new(windows: Sliding, aggregate: A, limits: KeyLimits) -> Self {
+    pub fn new(windows: W, aggregate: A, limits: KeyLimits) -> Self {
         Self(WindowFold::new(windows, Unfinished(aggregate)).with_limits(limits))
     }
 }
 
 /// The clone has seen nothing: it serves another instance.
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for WindowPartials<K, A, T> {
+impl<T, K, A, W> Clone for WindowPartials<K, A, T, W>
+where
+    K: Hash + Eq + Clone + 'static,
+    A: Aggregate<T> + Clone,
+    W: Slicing,
+{
     fn clone(&self) -> Self {
         Self(self.0.clone())
     }
 }
 
-impl<T, K, A> Operator<Keyed<K, T>> for WindowPartials<K, A, T>
+impl<T, K, A, W> Operator<Keyed<K, T>> for WindowPartials<K, A, T, W>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T>,
+    W: Slicing,
 {
     type Out = Keyed<K, Partial<A::Acc, T>>;
 

@@ -2,12 +2,12 @@ use std::{ops::RangeInclusive, time::Duration};
 
 use nacreous_watermark::{Grid, Span, SpanError, Timestamp, Watermark};
 
-use super::TimeWindow;
+use super::{Slicing, TimeWindow, slicing::SliceNumber};
 
-/// Windows of one size, one starting at every multiple of a hop since the Unix epoch.
+/// Windows of one size, one starting at every multiple of a hop since the Unix epoch, or [so much later](Self::with_offset).
 ///
 /// With the hop equal to the size they tumble: each instant lies in exactly one. Size and hop need not
-/// divide. The windows are numbered: number `k` is `[k · every, k · every + size)`, and `k` may be negative.
+/// divide. The windows are numbered: number `k` is `[k · every, k · every + size)`, shifted by the offset, and `k` may be negative.
 ///
 /// Time is cut into *slices* at every start and every end of a window, so that each slice lies wholly
 /// inside or outside each window. Where the size is a multiple of the hop, a slice is a hop; elsewhere each
@@ -16,6 +16,8 @@ use super::TimeWindow;
 pub struct Sliding {
     size: i64,
     every: i64,
+    /// Where the windows begin: a number of nanoseconds less than `every` after each multiple of it.
+    offset: i64,
 }
 
 /// A window that cannot be.
@@ -41,20 +43,20 @@ pub enum WindowError {
     /// The gap between sessions is zero.
     #[error("the gap that ends a session must be longer than zero")]
     NoGap,
+    /// No instant at which a period begins.
+    #[error("there must be an instant at which a period begins")]
+    NoPeriod,
+    /// Periods begin at instants that are not in order.
+    #[error("periods must begin one after the other, but {} ns comes after {} ns", after.as_nanos(), before.as_nanos())]
+    Order {
+        /// The one given first.
+        before: Timestamp,
+        /// The one given after it, which is not later.
+        after: Timestamp,
+    },
     /// The size, or the gap, is longer than event time reaches.
     #[error("window size: {0}")]
     Span(#[from] SpanError),
-}
-
-/// A slice's place in time: slices are numbered through.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct SliceNumber(i64);
-
-impl SliceNumber {
-    /// The number alone.
-    pub(super) fn get(self) -> i64 {
-        self.0
-    }
 }
 
 impl Sliding {
@@ -69,7 +71,11 @@ impl Sliding {
         if every > size {
             return Err(WindowError::Gaps { size, every });
         }
-        Ok(Self { size: Span::try_from(size)?.as_nanos(), every: Span::try_from(every)?.as_nanos() })
+        Ok(Self {
+            size: Span::try_from(size)?.as_nanos(),
+            every: Span::try_from(every)?.as_nanos(),
+            offset: 0,
+        })
     }
 
     /// Windows of `size` that follow each other without overlap.
@@ -80,86 +86,94 @@ impl Sliding {
         Self::new(size, size)
     }
 
-    /// Whether each instant lies in one window alone.
-    pub(super) fn tumble(&self) -> bool {
-        self.size == self.every
+    /// The same windows, so much later: windows of a day with an offset of eight hours begin at eight o'clock UTC. For a time that is
+    /// ahead of UTC, take what is left of the hop: 23 hours for one hour ahead. (Days of a time zone that knows summer time
+    /// are not all of one length: see [`Periods`](super::Periods).)
+    #[must_use]
+    pub fn with_offset(self, offset: Duration) -> Self {
+        let every = u128::from(self.every.unsigned_abs());
+        let offset = i64::try_from(offset.as_nanos() % every).expect("less than a hop");
+        Self { offset, ..self }
     }
 
     /// The instants at which a window ends.
     pub fn ends(&self) -> Grid {
         let every = Duration::from_nanos(self.every.unsigned_abs());
         let period = Span::try_from(every).expect("the hop was a span when the windows were made");
-        Grid::new(period, self.size.rem_euclid(self.every))
-    }
-
-    /// The window with this number. Bounds outside the range of time are cut to it.
-    pub(super) fn window(&self, number: i64) -> TimeWindow {
-        let start = i128::from(number) * i128::from(self.every);
-        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
-    }
-
-    /// The number of the first window that `watermark` leaves open.
-    pub(super) fn first_open(&self, watermark: Watermark) -> i64 {
-        if watermark.is_end() {
-            return i64::MAX;
-        }
-        let covered = i128::from(watermark.time().as_nanos()) - i128::from(self.size);
-        clamped(covered.div_euclid(self.every.into()) + 1).as_nanos()
-    }
-
-    pub(super) fn slice_at(&self, time: Timestamp) -> SliceNumber {
-        let hop = time.as_nanos().div_euclid(self.every);
-        let into_hop = time.as_nanos().rem_euclid(self.every);
-        self.number(hop, into_hop >= self.cut())
+        let begins = Grid::new(period, self.size.rem_euclid(self.every));
+        begins.later(Span::at_most(Duration::from_nanos(self.offset.unsigned_abs())))
     }
 
     /// The number of a hop's head or tail.
     ///
     /// Hops that have both are longer than a nanosecond, so twice as many can be numbered.
     fn number(&self, hop: i64, tail: bool) -> SliceNumber {
-        SliceNumber(if self.cut() == 0 { hop } else { hop * 2 + i64::from(tail) })
+        SliceNumber::new(if self.cut() == 0 { hop } else { hop * 2 + i64::from(tail) })
     }
 
     /// The hop that the slice lies in, and whether in its tail.
-    fn place(&self, SliceNumber(number): SliceNumber) -> (i64, bool) {
+    fn place(&self, slice: SliceNumber) -> (i64, bool) {
+        let number = slice.get();
         if self.cut() == 0 { (number, true) } else { (number.div_euclid(2), number.rem_euclid(2) == 1) }
     }
 
-    /// The number of the first slice in the window with this number.
-    pub(super) fn first_slice(&self, window: i64) -> i64 {
+    /// How far into each hop a window ends; zero where the size is a multiple of the hop.
+    fn cut(&self) -> i64 {
+        self.size % self.every
+    }
+}
+
+impl Slicing for Sliding {
+    fn tumble(&self) -> bool {
+        self.size == self.every
+    }
+
+    fn window(&self, number: i64) -> TimeWindow {
+        let start = i128::from(number) * i128::from(self.every) + i128::from(self.offset);
+        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
+    }
+
+    fn first_open(&self, watermark: Watermark) -> i64 {
+        if watermark.is_end() {
+            return i64::MAX;
+        }
+        let covered =
+            i128::from(watermark.time().as_nanos()) - i128::from(self.size) - i128::from(self.offset);
+        clamped(covered.div_euclid(self.every.into()) + 1).as_nanos()
+    }
+
+    fn slice_at(&self, time: Timestamp) -> SliceNumber {
+        let (time, every) = (i128::from(time.as_nanos()) - i128::from(self.offset), i128::from(self.every));
+        // An offset is less than a hop, so there are no more hops for it but one, where they are longer than a nanosecond.
+        let hop = i64::try_from(time.div_euclid(every)).expect("no more hops than instants");
+        self.number(hop, time.rem_euclid(every) >= self.cut().into())
+    }
+
+    fn first_slice(&self, window: i64) -> i64 {
         if self.cut() == 0 { window } else { window.saturating_mul(2) }
     }
 
-    /// The numbers of the slices in the window with this number.
-    pub(super) fn slices_in(&self, window: i64) -> RangeInclusive<i64> {
+    fn slices_in(&self, window: i64) -> RangeInclusive<i64> {
         let hops = window.saturating_add(self.size / self.every);
         let last = if self.cut() == 0 { hops - 1 } else { hops.saturating_mul(2) };
         self.first_slice(window)..=last
     }
 
-    /// The slice's first instant and its length in nanoseconds, cut to the range of time.
-    pub(super) fn extent(&self, slice: SliceNumber) -> (i64, u64) {
+    fn extent(&self, slice: SliceNumber) -> (i64, u64) {
         let (hop, tail) = self.place(slice);
-        let hop = i128::from(hop) * i128::from(self.every);
+        let hop = i128::from(hop) * i128::from(self.every) + i128::from(self.offset);
         let cut = hop + i128::from(self.cut());
         let (start, end) = if tail { (cut, hop + i128::from(self.every)) } else { (hop, cut) };
         let (start, end) = (clamped(start).as_nanos(), clamped(end).as_nanos());
         (start, end.abs_diff(start))
     }
 
-    /// The numbers of the first and the last window that the slice lies in.
-    ///
     /// With a hop of 1 ns the last two instants of time share a window, so that there is a number left to
     /// say "all windows are closed".
-    pub(super) fn windows_over(&self, slice: SliceNumber) -> (i64, i64) {
+    fn windows_over(&self, slice: SliceNumber) -> (i64, i64) {
         let (hop, tail) = self.place(slice);
         let first = hop.saturating_sub(self.size / self.every - i64::from(tail));
         (first.min(i64::MAX - 1), hop.min(i64::MAX - 1))
-    }
-
-    /// How far into each hop a window ends; zero where the size is a multiple of the hop.
-    fn cut(&self) -> i64 {
-        self.size % self.every
     }
 }
 
@@ -180,14 +194,16 @@ mod tests {
     fn slices_and_windows_agree_with_the_definition() {
         for size in 1..20_i64 {
             for every in 1..=size {
+                let offset = (size * 7).rem_euclid(every);
                 let windows = sliding(size.unsigned_abs(), every.unsigned_abs());
+                let windows = windows.with_offset(Duration::from_nanos((offset + 3 * every).unsigned_abs()));
                 for time in -50..50 {
                     let at = Timestamp::from_nanos(time);
                     let slice = windows.slice_at(at);
                     let (first, last) = windows.windows_over(slice);
                     for number in -60..60 {
                         let window = windows.window(number);
-                        assert_eq!(window.start, Timestamp::from_nanos(number * every));
+                        assert_eq!(window.start, Timestamp::from_nanos(number * every + offset));
                         let inside = window.start <= at && at < window.end;
                         assert_eq!(inside, (first..=last).contains(&number), "{windows:?} {time} {number}");
                         let slices = windows.slices_in(number);
@@ -219,6 +235,7 @@ mod tests {
     fn the_extremes_of_time_do_not_overflow() {
         for (size, every) in [(1, 1), (7, 3), (i64::MAX, 1), (i64::MAX, i64::MAX), (i64::MAX, i64::MAX - 1)] {
             let windows = sliding(size.unsigned_abs(), every.unsigned_abs());
+            let windows = windows.with_offset(Duration::from_nanos((every - 1).unsigned_abs()));
             for time in [Timestamp::MIN, Timestamp::from_nanos(0), Timestamp::MAX] {
                 let slice = windows.slice_at(time);
                 let (first, last) = windows.windows_over(slice);

@@ -3,7 +3,7 @@
 use std::{hash::Hash, marker::PhantomData};
 
 use nacreous_operators::{
-    Aggregate, KeyLimits, Keyed, Sliding, WindowFold, WindowMerge, WindowPartials, Windowed,
+    Aggregate, KeyLimits, Keyed, Slicing, WindowFold, WindowMerge, WindowPartials, Windowed,
 };
 
 use super::{Assembly, Exchange, FromPort, Instances, Make, RouteMake, Stage, Then, Upstream};
@@ -14,12 +14,12 @@ use crate::operator_name::OperatorId;
 const KEYS_IN_CACHE: usize = 8_192;
 
 /// A keyed stream and an aggregate over windows of it.
-pub(crate) struct Aggregated<U, K, A, T> {
+pub(crate) struct Aggregated<U, K, A, T, W> {
     pub(crate) up: U,
     pub(crate) from: Instances,
     /// Those that share the keys.
     pub(crate) keyed: Instances,
-    pub(crate) windows: Sliding,
+    pub(crate) windows: W,
     pub(crate) aggregate: A,
     pub(crate) limits: KeyLimits,
     pub(crate) id: OperatorId,
@@ -28,7 +28,7 @@ pub(crate) struct Aggregated<U, K, A, T> {
     pub(crate) records: PhantomData<fn() -> (K, T)>,
 }
 
-impl<U, K, A, T> Aggregated<U, K, A, T> {
+impl<U, K, A, T, W> Aggregated<U, K, A, T, W> {
     /// Whether each instance is to add up its own records before they are brought together by key.
     ///
     /// Few numbers then go between threads in place of all records. But a limit on keys holds for those of one keyed
@@ -39,12 +39,13 @@ impl<U, K, A, T> Aggregated<U, K, A, T> {
     }
 }
 
-impl<U, K, A, T> Upstream for Aggregated<U, K, A, T>
+impl<U, K, A, T, W> Upstream for Aggregated<U, K, A, T, W>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
     A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    W: Slicing + Send + 'static,
 {
     type Out = Windowed<K, T, A::Out>;
 

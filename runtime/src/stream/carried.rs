@@ -1,6 +1,6 @@
 use std::{cell::RefCell, hash::Hash, marker::PhantomData, rc::Rc};
 
-use nacreous_operators::{Aggregate, KeyLimits, Keyed, Operator, Sliding};
+use nacreous_operators::{Aggregate, KeyLimits, Keyed, Operator, Slicing};
 
 use crate::{
     downstream::Fork,
@@ -108,19 +108,20 @@ impl<U: Upstream> Carried<U> {
     }
 
     /// The results of an aggregate over windows of the stream, from the instances that share its keys.
-    pub(crate) fn aggregated<K, T, A>(
+    pub(crate) fn aggregated<K, T, A, W>(
         self,
         keyed: Instances,
-        windows: Sliding,
+        windows: W,
         aggregate: A,
         limits: KeyLimits,
         name: OperatorName,
-    ) -> Carried<Aggregated<U, K, A, T>>
+    ) -> Carried<Aggregated<U, K, A, T, W>>
     where
         U: Upstream<Out = Keyed<K, T>>,
         K: Hash + Eq + Clone + Send + 'static,
         T: Send + 'static,
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+        W: Slicing + Send + 'static,
     {
         let id = self.add_operator(name);
         let (from, accountable) = (self.instances, self.accountable);

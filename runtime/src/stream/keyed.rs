@@ -3,6 +3,7 @@ use std::{hash::Hash, marker::PhantomData, num::NonZero};
 use nacreous_operators::{
     Either, Interval, IntervalJoin, KeyLimits, Keyed, Map, Operator, Process, ProcessWith, Reduce, Scan,
 };
+use nacreous_watermark::Span;
 
 use super::{Stream, Windows, carried::Carried, windowed::WindowedStream};
 use crate::{
@@ -143,7 +144,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
 
     /// Cuts the stream into windows of event time.
     pub fn window<W: Windows>(self, windows: W) -> WindowedStream<K, T, U, W> {
-        self.carried.graph.borrow_mut().needs.cadence.add(windows.ends());
+        windows.close(&mut self.carried.graph.borrow_mut().needs.cadence, Span::ZERO);
         WindowedStream::new(self.carried, self.sharing, windows)
     }
 }

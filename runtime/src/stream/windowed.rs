@@ -1,11 +1,11 @@
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
 use nacreous_operators::{
-    Aggregate, Either, Keyed, Operator, Session, SessionFold, Sliding, WindowFold, WindowJoin, WindowResult,
-    Windowed,
+    Aggregate, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding, WindowFold,
+    WindowJoin, WindowResult, Windowed,
     algorithm::{FingerTree, using},
 };
-use nacreous_watermark::{Grid, Span};
+use nacreous_watermark::{Cadence, Span};
 
 use super::{
     Stream,
@@ -15,7 +15,7 @@ use super::{
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
-/// in that which it makes with those around it.
+/// in that which it makes with those around it, of `Periods` in that which has begun last.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,
@@ -24,29 +24,43 @@ pub struct WindowedStream<K, T, U, W = Sliding> {
     records: PhantomData<fn() -> (K, T)>,
 }
 
-/// A way to cut a keyed stream into windows of event time: [`Sliding`] or [`Session`].
-pub trait Windows: Copy {
-    /// The watermarks at which a window closes.
-    fn ends(&self) -> Grid;
+/// A way to cut a keyed stream into windows of event time: [`Sliding`], [`Periods`] or [`Session`].
+pub trait Windows: Clone {
+    /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
+    #[doc(hidden)]
+    fn close(&self, cadence: &mut Cadence, later: Span);
 }
 
 impl Windows for Sliding {
-    fn ends(&self) -> Grid {
-        self.ends()
+    fn close(&self, cadence: &mut Cadence, later: Span) {
+        cadence.add(self.ends().later(later));
     }
 }
 
-impl Windows for Session {
-    fn ends(&self) -> Grid {
-        self.ends()
+impl Windows for Periods {
+    fn close(&self, cadence: &mut Cadence, later: Span) {
+        cadence.add_instants(self.starts(), later);
     }
 }
+
+/// A session is let go of at one of the instants at which others may fire.
+impl Windows for Session {
+    fn close(&self, cadence: &mut Cadence, _: Span) {
+        cadence.add(self.ends());
+    }
+}
+
+/// Windows that are made of slices: [`Sliding`] and [`Periods`].
+pub trait Sliced: Windows + Slicing + Send + 'static {}
+
+impl Sliced for Sliding {}
+impl Sliced for Periods {}
 
 /// The results of an aggregate, and the records that came too late.
 type Aggregates<K, T, A, U> = (Stream<WindowResult<K, <A as Aggregate<T>>::Out>, U>, Stream<Keyed<K, T>>);
 
 /// Windows that are kept for a while after they have fired: see [`allowed_lateness`](WindowedStream::allowed_lateness).
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct KeptWindows<W> {
     windows: W,
     allowed: Span,
@@ -97,7 +111,7 @@ impl<K, T, U, W: Windows> WindowedStream<K, T, U, W> {
     pub fn allowed_lateness(self, lateness: Duration) -> WindowedStream<K, T, U, KeptWindows<W>> {
         let Self { carried, sharing, windows, .. } = self;
         let allowed = Span::at_most(lateness);
-        carried.graph.borrow_mut().needs.cadence.add(windows.ends().later(allowed));
+        windows.close(&mut carried.graph.borrow_mut().needs.cadence, allowed);
         WindowedStream::new(carried, sharing, KeptWindows { windows, allowed, retracts: false })
     }
 }
@@ -110,11 +124,12 @@ impl<K, T, U, W> WindowedStream<K, T, U, KeptWindows<W>> {
     }
 }
 
-impl<K, T, U> WindowedStream<K, T, U, KeptWindows<Sliding>>
+impl<K, T, U, W> WindowedStream<K, T, U, KeptWindows<W>>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
+    W: Sliced,
 {
     /// Aggregates the records of each key in each window: the stream of results, and that of records that come later than is
     /// allowed. As [without lateness](WindowedStream::aggregate), with corrections.
@@ -122,11 +137,11 @@ where
     pub fn aggregate<A>(
         self,
         aggregate: A,
-    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
+    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A, W>>
     where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let KeptWindows { windows, allowed, retracts } = self.windows;
+        let KeptWindows { windows, allowed, retracts } = self.windows.clone();
         let operator = WindowFold::new(windows, using(FingerTree, aggregate));
         let operator = operator.with_limits(self.sharing.limits).with_lateness(allowed, retracts);
         self.in_one_stage(operator, OperatorName::here("aggregate"))
@@ -232,11 +247,12 @@ where
     }
 }
 
-impl<K, T, U> WindowedStream<K, T, U>
+impl<K, T, U, W> WindowedStream<K, T, U, W>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
+    W: Sliced,
 {
     /// Aggregates the records of each key in each window: the stream of results, and that of late records.
     ///
@@ -275,7 +291,7 @@ where
         self,
         aggregate: A,
     ) -> (
-        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>,
+        Stream<WindowResult<K, A::Out>, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A, W>>,
         Stream<Keyed<K, T>>,
     )
     where
@@ -291,7 +307,14 @@ where
         ))
         .part(Role::Side)
     }
+}
 
+impl<K, T, U> WindowedStream<K, T, U>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
     /// Joins each record of a window with each of the other stream that has the same key and lies in the same window:
     /// the stream of pairs, and that of late records.
     ///
