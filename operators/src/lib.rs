@@ -58,6 +58,6 @@ pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    Partial, Periods, ResultKind, Session, SessionFold, SliceNumber, Slicing, Sliding, TimeWindow,
-    WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
+    CountFold, Counted, Partial, Periods, ResultKind, Session, SessionFold, SliceNumber, Slicing, Sliding,
+    TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
 };

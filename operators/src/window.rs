@@ -1,16 +1,21 @@
 //! Windows of event time and the operator that aggregates over them.
 
+mod counted;
 mod fold;
 mod held;
 mod join;
 mod merge;
 mod periods;
+mod resolution;
 mod session;
 mod slicing;
 mod sliding;
 mod tables;
+#[cfg(test)]
+mod times;
 mod whole;
 
+pub use counted::{CountFold, Counted};
 pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};

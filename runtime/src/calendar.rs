@@ -3,17 +3,17 @@
 //! ```
 //! use nacreous::{calendar, prelude::*};
 //!
+//! let at = |text: &str| {
+//!     let at: jiff::Timestamp = text.parse().expect("it is a time");
+//!     Timestamp::from_nanos(at.as_nanosecond().try_into().expect("it is within 292 years"))
+//! };
 //! let graph = Graph::new();
 //! let (sales, _late) = graph
 //!     .iter([("2013-03-10T04:59Z", 1), ("2013-03-10T05:00Z", 2), ("2013-03-11T03:59Z", 4), ("2013-03-11T04:00Z", 8)])
-//!     .map(|(at, sold)| (at.parse::<jiff::Timestamp>().expect("it is a time"), sold))
-//!     .event_time(
-//!         |(at, _)| Timestamp::from_nanos(at.as_nanosecond().try_into().expect("within 292 years")),
-//!         BoundedDisorder::NONE,
-//!     )
+//!     .event_time(move |(text, _)| at(text), BoundedDisorder::NONE)
 //!     .key_by(|_| ())
 //!     .window(calendar::days("America/New_York")?)
-//!     .aggregate(sum(|(_, sold): &(_, i64)| *sold));
+//!     .aggregate(sum(|(_, sold): &(&str, i64)| *sold));
 //! let sales = sales.collect();
 //! graph.run(JobOptions::default())?;
 //! // The tenth of March had 23 hours in New York: it began at five o'clock UTC, and ended at four.

@@ -3,7 +3,7 @@ use nacreous_watermark::{Timestamp, Watermark};
 use super::slot_vec::{SlotVec, touched};
 use crate::{Block, Prepared, Supplies, key::SlotNumber, supply::Stock};
 
-/// Timers, each for a key at an instant of event time, that go off in order of time, then of slot number.
+/// Timers, each for something at an instant of event time, usually a key, that go off in order of time, then of what they are for.
 ///
 /// A binary heap in segments. Nothing moves when it grows; it grows ahead of need if [`prepare`](Self::prepare) is called
 /// and heeded, else a timer may have to wait for the allocator.
@@ -11,32 +11,38 @@ use crate::{Block, Prepared, Supplies, key::SlotNumber, supply::Stock};
 /// # Cost
 /// A timer set or gone off: comparisons that grow with the logarithm of the timers set. Memory: 16 bytes each.
 #[derive(Debug)]
-pub(crate) struct TimerQueue {
+pub(crate) struct TimerQueue<S = SlotNumber> {
     /// No timer is before the one at half its place (places count from one).
-    heap: SlotVec<Timer>,
+    heap: SlotVec<Timer<S>>,
     len: usize,
-    stock: Stock<TimerBlock, usize>,
+    stock: Stock<TimerBlock<S>, usize>,
     /// Whether a segment has been asked for that is not here yet.
     awaited: bool,
 }
 
-type Timer = (Timestamp, SlotNumber);
+type Timer<S> = (Timestamp, S);
 
 /// A further segment for timers; what is asked for is its length.
-pub(crate) struct TimerBlock(Vec<Timer>);
+pub(crate) struct TimerBlock<S>(Vec<Timer<S>>);
 
-impl Block for TimerBlock {
+impl<S> TimerBlock<S> {
+    fn make(length: usize) -> Self {
+        Self(touched(length))
+    }
+}
+
+impl<S: Send + 'static> Block for TimerBlock<S> {
     type Want = usize;
 
     fn make(length: usize) -> Self {
-        Self(touched(length))
+        Self::make(length)
     }
 }
 
 /// Timers that fit before the memory grows.
 const INITIAL_TIMERS: usize = 1_024;
 
-impl TimerQueue {
+impl<S: Copy + Ord> TimerQueue<S> {
     /// No timers, and memory for a thousand.
     pub(crate) fn new() -> Self {
         Self::with_base(INITIAL_TIMERS)
@@ -48,7 +54,7 @@ impl TimerQueue {
     }
 
     /// Sets a timer. One set twice goes off once, if it has not gone off in between.
-    pub(crate) fn push(&mut self, time: Timestamp, slot: SlotNumber) {
+    pub(crate) fn push(&mut self, time: Timestamp, slot: S) {
         if self.len == self.heap.capacity() {
             self.make_room();
         }
@@ -57,12 +63,17 @@ impl TimerQueue {
         self.sift_up();
     }
 
+    /// Whether there is a timer that the watermark has passed; if it is the end, whether there is any.
+    pub(crate) fn is_due(&self, watermark: Watermark) -> bool {
+        self.first().is_some_and(|(time, _)| *time < watermark.time() || watermark.is_end())
+    }
+
     /// The next timer that the watermark has passed, or that there is at all if it is the end.
-    pub(crate) fn pop_due(&mut self, watermark: Watermark) -> Option<Timer> {
-        let next = *self.first()?;
-        if next.0 >= watermark.time() && !watermark.is_end() {
+    pub(crate) fn pop_due(&mut self, watermark: Watermark) -> Option<Timer<S>> {
+        if !self.is_due(watermark) {
             return None;
         }
+        let next = *self.first()?;
         while self.first() == Some(&next) {
             self.pop();
         }
@@ -70,8 +81,16 @@ impl TimerQueue {
     }
 
     /// As [`Operator::connect`](crate::Operator::connect).
-    pub(crate) fn connect(&mut self, supplies: &mut impl Supplies) {
+    pub(crate) fn connect(&mut self, supplies: &mut impl Supplies)
+    where
+        S: Send + 'static,
+    {
         self.stock.connect(supplies);
+    }
+
+    /// How many there are.
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     /// As [`Operator::prepare`](crate::Operator::prepare), for so many timers to be set.
@@ -90,7 +109,7 @@ impl TimerQueue {
     }
 
     /// The timer that goes off next.
-    pub(crate) fn first(&self) -> Option<&Timer> {
+    pub(crate) fn first(&self) -> Option<&Timer<S>> {
         (self.len > 0).then(|| self.heap.at(0))
     }
 
@@ -158,7 +177,7 @@ impl TimerQueue {
 }
 
 /// The clone has no timers: it serves another instance.
-impl Clone for TimerQueue {
+impl<S: Copy + Ord> Clone for TimerQueue<S> {
     fn clone(&self) -> Self {
         Self::new()
     }

@@ -8,7 +8,9 @@ use std::{hash::Hash, time::Duration};
 
 use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
-use super::{Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, held::Held};
+use super::{
+    Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, held::Held, resolution::Resolution,
+};
 use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
     key::SlotNumber, state::TimerQueue,
@@ -26,9 +28,6 @@ pub struct Session {
     gap: i64,
 }
 
-/// How finely ends are told apart if the gap is long, in nanoseconds.
-const RESOLUTION_MAX: i64 = 1_000_000;
-
 impl Session {
     /// Sessions that end when there has been no record for so long.
     ///
@@ -43,20 +42,11 @@ impl Session {
 
     /// The instants at which a session may fire.
     pub fn ends(&self) -> Grid {
-        Grid::new(Span::at_most(Duration::from_nanos(self.resolution().unsigned_abs())), 0)
+        self.resolution().grid()
     }
 
-    fn resolution(self) -> i64 {
-        (self.gap / 16).clamp(1, RESOLUTION_MAX)
-    }
-
-    /// A watermark as it matters here: the last instant at which a session may fire.
-    fn seen(self, watermark: Watermark) -> Watermark {
-        if watermark == Watermark::MIN || watermark.is_end() {
-            return watermark;
-        }
-        let nanos = watermark.time().as_nanos();
-        Watermark::at(Timestamp::from_nanos(nanos.saturating_sub(nanos.rem_euclid(self.resolution()))))
+    fn resolution(self) -> Resolution {
+        Resolution::at_most(self.gap / 16)
     }
 
     /// Where a session with this last record ends.
@@ -261,9 +251,7 @@ impl Session {
     ) -> Record<Windowed<K, T, A::Out>> {
         let end = self.end(run.last);
         let window = TimeWindow { start: Timestamp::from_nanos(run.first), end: Timestamp::from_nanos(end) };
-        // The instant before it fires: the watermark may have passed the session's own last one.
-        let past = (end - 1).rem_euclid(self.resolution());
-        let time = Timestamp::from_nanos((end - 1).saturating_add(self.resolution() - 1 - past));
+        let time = self.resolution().passes(end - 1);
         let (key, value) = (key.clone(), aggregate.finish(run.acc.clone()));
         Record { time, value: Windowed::Result(WindowResult { window, key, value, kind, number }) }
     }
@@ -295,7 +283,7 @@ where
 
     /// Fires the sessions that have ended, in the order in which they end.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
-        let watermark = self.session.seen(watermark);
+        let watermark = self.session.resolution().seen(watermark);
         loop {
             let next = self.behind.until().filter(|until| *until < watermark);
             if self.fire_until(next.unwrap_or(watermark), out) == Step::More {
@@ -314,7 +302,7 @@ where
     }
 
     fn judge_by(&mut self, watermark: Watermark) {
-        self.judge = self.session.seen(watermark).max(self.passed);
+        self.judge = self.session.resolution().seen(watermark).max(self.passed);
     }
 
     fn connect(&mut self, supplies: &mut impl Supplies) {

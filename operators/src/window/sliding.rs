@@ -40,6 +40,26 @@ pub enum WindowError {
         /// The hop asked for.
         every: Duration,
     },
+    /// No records in a window, or none between the beginnings of two.
+    #[error(
+        "windows of {size} records every {every}: each must be of one record at least, and begin one after the last at least"
+    )]
+    NoRecords {
+        /// How many a window was to have.
+        size: u32,
+        /// After how many the next was to begin.
+        every: u32,
+    },
+    /// Windows begin further apart than they are long.
+    #[error(
+        "windows of {size} records every {every} would leave gaps: `every` must not be more than the size"
+    )]
+    RecordGaps {
+        /// How many a window was to have.
+        size: u32,
+        /// After how many the next was to begin.
+        every: u32,
+    },
     /// The gap between sessions is zero.
     #[error("the gap that ends a session must be longer than zero")]
     NoGap,

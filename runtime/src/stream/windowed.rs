@@ -1,8 +1,8 @@
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
 use nacreous_operators::{
-    Aggregate, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding, WindowFold,
-    WindowJoin, WindowResult, Windowed,
+    Aggregate, CountFold, Counted, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding,
+    WindowFold, WindowJoin, WindowResult, Windowed,
     algorithm::{FingerTree, using},
 };
 use nacreous_watermark::{Cadence, Span};
@@ -15,7 +15,7 @@ use super::{
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
-/// in that which it makes with those around it, of `Periods` in that which has begun last.
+/// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key.
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,
@@ -24,7 +24,7 @@ pub struct WindowedStream<K, T, U, W = Sliding> {
     records: PhantomData<fn() -> (K, T)>,
 }
 
-/// A way to cut a keyed stream into windows of event time: [`Sliding`], [`Periods`] or [`Session`].
+/// A way to cut a keyed stream into windows: [`Sliding`], [`Periods`], [`Session`] or [`Counted`].
 pub trait Windows: Clone {
     /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
     #[doc(hidden)]
@@ -45,6 +45,12 @@ impl Windows for Periods {
 
 /// A session is let go of at one of the instants at which others may fire.
 impl Windows for Session {
+    fn close(&self, cadence: &mut Cadence, _: Span) {
+        cadence.add(self.ends());
+    }
+}
+
+impl Windows for Counted {
     fn close(&self, cadence: &mut Cadence, _: Span) {
         cadence.add(self.ends());
     }
@@ -192,6 +198,52 @@ where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let operator = SessionFold::new(self.windows, aggregate, self.sharing.limits);
+        self.in_one_stage(operator, OperatorName::here("aggregate"))
+    }
+}
+
+impl<K, T, U> WindowedStream<K, T, U, Counted>
+where
+    K: Hash + Eq + Clone + Send + 'static,
+    T: Send + 'static,
+    U: Upstream<Out = Keyed<K, T>>,
+{
+    /// Aggregates so many records of each key at a time: the stream of results, and that of late records.
+    ///
+    /// A result's window is from its first record to its last. Records are counted in order of event time, when the watermark has
+    /// passed them; one behind the watermark is late. A window that is not full when the stream ends has no result.
+    ///
+    /// ```
+    /// use nacreous::{Counted, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (sums, _late) = graph
+    ///     .iter([2, 1, 3, 5, 4, 6]) // out of order by one
+    ///     .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::from_nanos(2))?)
+    ///     .key_by(|_| ())
+    ///     .window(Counted::new(3, 2)?)
+    ///     .aggregate(sum(|n: &i64| *n));
+    /// let sums = sums.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let sums: Vec<_> = sums.take().into_iter().map(|sum| sum.value.value).collect();
+    /// assert_eq!(sums, [1 + 2 + 3, 3 + 4 + 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// A record waits for the watermark: a number of comparisons that grows with the logarithm of those that wait; then it is one
+    /// look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with what its
+    /// last records come to. Sources pass a watermark on every millisecond of event time, which ends a batch.
+    #[track_caller]
+    pub fn aggregate<A>(
+        self,
+        aggregate: A,
+    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
+    where
+        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    {
+        let operator = CountFold::new(self.windows, aggregate, self.sharing.limits);
         self.in_one_stage(operator, OperatorName::here("aggregate"))
     }
 }

@@ -4,33 +4,11 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
-    CommutativeMonoid,
     interleaving::{Arrival, Input, judged, play, random_input},
     narrow::Narrow,
     supply::tests::{Late, Never},
+    window::times::Times,
 };
-
-/// How many records, and what their times come to.
-#[derive(Debug, Clone)]
-struct Times;
-
-impl Aggregate<u32> for Times {
-    type Acc = (u64, i128);
-    type Out = (u64, i128);
-    type Algebra = CommutativeMonoid;
-
-    fn lift(&self, _: &u32, time: Timestamp) -> Self::Acc {
-        (1, time.as_nanos().into())
-    }
-
-    fn combine(&self, acc: &mut Self::Acc, other: &Self::Acc) {
-        *acc = (acc.0 + other.0, acc.1 + other.1);
-    }
-
-    fn finish(&self, acc: Self::Acc) -> Self::Out {
-        acc
-    }
-}
 
 /// Start, end, kind, number, and what it comes to.
 type Said = (i64, i64, ResultKind, u32, (u64, i128));
@@ -97,7 +75,11 @@ impl Case {
             if watermark == i64::MIN {
                 return watermark;
             }
-            self.session().seen(Watermark::at(Timestamp::from_nanos(watermark))).time().as_nanos()
+            self.session()
+                .resolution()
+                .seen(Watermark::at(Timestamp::from_nanos(watermark)))
+                .time()
+                .as_nanos()
         };
         let mut sessions: BTreeMap<u32, Vec<Naive>> = BTreeMap::new();
         let mut outcome = Outcome::default();
