@@ -73,6 +73,7 @@ pub trait Memory<A: Send + 'static>: Default + Send {
     /// As [`Operator::connect`](crate::Operator::connect).
     fn connect(&mut self, supplies: &mut impl Supplies);
 
-    /// As [`Operator::prepare`](crate::Operator::prepare), for so many values.
-    fn prepare(&mut self, values: usize) -> Prepared;
+    /// As [`Operator::prepare`](crate::Operator::prepare), for so many values, and so many results to be
+    /// [counted](Queue::count).
+    fn prepare(&mut self, values: usize, results: usize) -> Prepared;
 }

@@ -34,8 +34,8 @@ impl<A: Send + 'static> Memory<A> for KeptMemory<A> {
         self.results.connect(supplies);
     }
 
-    fn prepare(&mut self, values: usize) -> Prepared {
-        self.slices.prepare(values).and(self.results.prepare(values))
+    fn prepare(&mut self, values: usize, results: usize) -> Prepared {
+        self.slices.prepare(values).and(self.results.prepare(results))
     }
 }
 

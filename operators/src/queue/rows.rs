@@ -47,7 +47,7 @@ impl<A: Send + 'static> Memory<A> for Rows<A> {
         self.chunks.connect(supplies);
     }
 
-    fn prepare(&mut self, values: usize) -> Prepared {
+    fn prepare(&mut self, values: usize, _: usize) -> Prepared {
         // Each may be the first or the last of its chunk, and want one of its own.
         self.chunks.prepare(values)
     }

@@ -79,7 +79,7 @@ fn any_sequence<F: Keep<String>>(most: [usize; 3]) {
                 let nth = random.usize(0..queues);
                 let (oldest, newest) = &mut slices[nth];
                 if random.u8(..) < come {
-                    while checked.rows.prepare(1) == Prepared::Waiting {}
+                    while checked.rows.prepare(1, 0) == Prepared::Waiting {}
                     *newest += random.i64(1..3);
                     checked.insert(nth, *newest, ["a", "bc", "d", "e", "f"][random.usize(0..5)]);
                 } else {

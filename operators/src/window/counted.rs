@@ -241,7 +241,7 @@ where
     fn prepare(&mut self, records: usize) -> Prepared {
         // What waits may all be counted before it is asked again.
         let counted = self.order.len() + records;
-        let state = self.keys.prepare(counted).and(self.memory.prepare(counted));
+        let state = self.keys.prepare(counted).and(self.memory.prepare(counted, 0));
         state.and(self.order.prepare(records)).and(self.waiting.prepare(records))
     }
 

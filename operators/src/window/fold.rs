@@ -149,6 +149,9 @@ fn by<A, T>(aggregate: &A) -> By<'_, A, T> {
     By(aggregate, PhantomData)
 }
 
+/// There is memory for so many corrections of each record in a batch, should all be late; more may cost the allocator's time.
+const CORRECTED_MAX: usize = 16;
+
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
 const SPARE_MIN: usize = 2;
 
@@ -200,6 +203,18 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     /// Whether each window is a slice, and not needed any more once it has fired.
     fn fires_slices(&self) -> bool {
         self.windows.tumble() && self.lateness.allowed == 0
+    }
+
+    /// For how many windows that a record corrects there is to be memory.
+    fn corrected(&self) -> usize {
+        if self.lateness.allowed == 0 {
+            return 0;
+        }
+        let zero = Timestamp::from_nanos(0);
+        let (first, last) = self.windows.windows_over(self.windows.slice_at(zero));
+        let Closing { open_from, kept_from } = self.closing_at(Watermark::at(zero));
+        let most = last.abs_diff(first).min(open_from.abs_diff(kept_from)).saturating_add(1);
+        usize::try_from(most).map_or(CORRECTED_MAX, |most| most.min(CORRECTED_MAX))
     }
 
     /// What a watermark leaves of the windows.
@@ -542,7 +557,7 @@ where
             return tables;
         }
         // All are asked, so that none is late for want of another.
-        tables.and(self.whole.prepare(records, self.fresh)).and(self.held.prepare(records))
+        tables.and(self.whole.prepare(records, self.fresh, self.corrected())).and(self.held.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {

@@ -159,12 +159,14 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         self.behind.connect(supplies);
     }
 
-    /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new.
-    pub(super) fn prepare(&mut self, records: usize, fresh: usize) -> Prepared {
+    /// As [`Tables::prepare`], where so many of the keys in slices yet to come may be new, and a record may correct so many windows.
+    pub(super) fn prepare(&mut self, records: usize, fresh: usize, corrected: usize) -> Prepared {
         let Keys { table, tables, most, .. } = &mut self.keys;
         tables.note(self.fired + fresh.min(*most));
         let behind = if Q::IS_FREE { Prepared::Ready } else { self.behind.prepare(records) };
-        behind.and(self.memory.prepare(records + fresh)).and(tables.prepare(records, table))
+        behind
+            .and(self.memory.prepare(records + fresh, records * corrected))
+            .and(tables.prepare(records, table))
     }
 
     /// Whether there is anything in it from this slice on.
@@ -336,7 +338,7 @@ mod tests {
             whole.connect(&mut Late::new(seed));
             let mut keys = 0..;
             for fresh in [10, 40, 500, 3_000] {
-                while whole.prepare(1, fresh) == Prepared::Waiting {}
+                while whole.prepare(1, fresh, 0) == Prepared::Waiting {}
                 let room = whole.keys.table.headroom();
                 assert!(room > fresh, "seed {seed}: room for {room} keys and not for {fresh}");
                 let slice = keys.by_ref().take(fresh).map(|key| (key, 1));

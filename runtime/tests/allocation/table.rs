@@ -147,6 +147,42 @@ impl<P: Probe> Row<P> {
                 sums.map(move |sum| seen(sum.value)).discard();
                 late.discard();
             }),
+            row("sliding window whose records are late, kept", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let kept = keyed.allowed_lateness(micros(size)).retracting();
+                let (sums, late) = kept.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
+            row("sliding window whose records are late", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
+            row("sessions", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let sessions = Session::with_gap(micros(40)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(sessions);
+                let (sums, late) = keyed.allowed_lateness(micros(size)).aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
+            row("windows of so many records", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let windows = nacreous::Counted::new(6, 2).unwrap();
+                let keyed = disordered(graph, probe, 500).key_by(move |n| keys.of(*n)).window(windows);
+                let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
             row("reduce", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
@@ -191,6 +227,18 @@ impl<P: Probe> Row<P> {
 /// Numbers, one a microsecond, the first source's.
 fn watched<P: Probe>(graph: &Graph, mut probe: P) -> Stream<i64, impl Upstream<Out = i64> + use<P>> {
     timed(graph, (0_i64..).inspect(move |number| probe.reads(*number)))
+}
+
+/// The same numbers, of which one in eleven is behind the watermark, by up to so many microseconds.
+fn disordered<P: Probe>(
+    graph: &Graph,
+    mut probe: P,
+    behind: u64,
+) -> Stream<i64, impl Upstream<Out = i64> + use<P>> {
+    let behind = behind.cast_signed();
+    let time = move |n: &i64| Timestamp::from_nanos((n - i64::from(n % 11 == 0) * (n * 7 % behind)) * 1_000);
+    let numbers = (0_i64..).inspect(move |number| probe.reads(*number));
+    graph.iter(numbers).event_time(time, BoundedDisorder::NONE)
 }
 
 /// The same numbers in two parts, of which the first is watched.

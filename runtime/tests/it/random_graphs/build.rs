@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, iter};
 
 use fastrand::Rng;
 use nacreous::{
-    AbelianGroup, BoxedStream, Collected, Context, Either, Group, Interval, JobReport, KeyedStream, Offset,
-    Process, RunError, Stats, Stream, Upstream, prelude::*,
+    AbelianGroup, BoxedStream, Collected, Context, Counted, Either, Group, Interval, JobReport, KeyedStream,
+    Offset, Process, RunError, Stats, Stream, Upstream, prelude::*,
 };
 
 use super::{
@@ -173,6 +173,24 @@ fn apply(
                 late.map(|late| either(late.value)).joint(joints),
             ]
         }
+        Does::KeptWindow { size, every, allowed } => {
+            let windows = Sliding::new(nanos(size), nanos(every)).expect("a window");
+            let kept = keyed(on, joints.parallelism()).window(windows).allowed_lateness(nanos(allowed));
+            let (counts, late) = kept.aggregate(count());
+            let counts = counts.map(|count| functions::counted(count.key, count.number, count.value));
+            vec![counts.joint(joints), late.map(|late| late.value).joint(joints)]
+        }
+        Does::Session(gap) => {
+            let sessions = Session::with_gap(nanos(gap)).expect("a gap");
+            let sessions = keyed(on, joints.parallelism()).window(sessions);
+            let (results, late) = sessions.aggregate(stats(|item: &Item| item.value));
+            vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+        }
+        Does::Counted { size, every } => {
+            let windows = keyed(on, joints.parallelism()).window(Counted::new(size, every).expect("windows"));
+            let (results, late) = windows.aggregate(stats(|item: &Item| item.value));
+            vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+        }
         Does::Window { size, every } => window(on, size, every, joints),
         Does::WindowInChain { size, every } => window(
             on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),
@@ -181,6 +199,11 @@ fn apply(
             joints,
         ),
     }
+}
+
+fn digest(result: WindowResult<u16, Stats>) -> Item {
+    let figures = result.value;
+    functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
 }
 
 pub(crate) fn window(
@@ -193,11 +216,7 @@ pub(crate) fn window(
     let keyed = keyed(on, joints.parallelism());
     // Where keys are limited, records go to where their key is kept; else each instance adds up its own first.
     let keyed = if size % 2 == 1 { keyed.max_keys(1_000) } else { keyed };
-    let digest = |result: WindowResult<u16, Stats>| {
-        let figures = result.value;
-        functions::digest(result.key, figures.count, figures.sum, figures.min, figures.max)
-    };
-    // What has left a window is taken out again, or each window is put together anew.
+    // A running accumulator, or a queue.
     if size % 3 > 0 {
         let (results, late) = keyed.window(windows).aggregate(Census);
         return vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)];

@@ -63,6 +63,20 @@ pub(crate) enum Does {
         size: i64,
         every: i64,
     },
+    /// Windows that are kept for a while after they have fired. What comes of it goes nowhere but into a sink: how late a correction
+    /// is to others depends on how far the inputs happen to have come.
+    KeptWindow {
+        size: i64,
+        every: i64,
+        allowed: i64,
+    },
+    /// Sessions that end after such a gap.
+    Session(i64),
+    /// Windows of so many records, one beginning every so many.
+    Counted {
+        size: u32,
+        every: u32,
+    },
     /// With a map and a filter before it and a map behind it, all fused where there is one worker.
     WindowInChain {
         size: i64,
@@ -98,7 +112,8 @@ impl Program {
             let does = Does::generate(&mut random, streams[on], and.is_some());
             let and = and.filter(|_| does.takes_two()).unwrap_or(on);
             (streams[on].taken, streams[and].taken) = (true, true);
-            let known = Known { taken: false, ordered: streams[on].ordered && does.keeps_order() };
+            let known =
+                Known { taken: does.goes_nowhere(), ordered: streams[on].ordered && does.keeps_order() };
             streams.extend((0..does.outputs()).map(|_| known));
             steps.push(Step { does, on, and });
         }
@@ -111,11 +126,17 @@ impl Program {
             Does::Window { size, every }
             | Does::WindowInChain { size, every }
             | Does::WindowJoin { size, every } => Some((every, size % every)),
+            Does::KeptWindow { size, every, .. } => Some((every, size % every)),
             Does::Process(size) => Some((size, 1)),
-            Does::IntervalJoin { .. } => Some((1_000_000, 0)),
+            Does::Session(gap) => Some(((gap / 16).max(1), 0)),
+            Does::IntervalJoin { .. } | Does::Counted { .. } => Some((1_000_000, 0)),
             _ => None,
         });
-        edges.collect()
+        let kept = self.steps.iter().filter_map(|step| match step.does {
+            Does::KeptWindow { size, every, allowed } => Some((every, (size + allowed) % every)),
+            _ => None,
+        });
+        edges.chain(kept).collect()
     }
 }
 
@@ -156,7 +177,7 @@ impl Does {
         let size = random.i64(1..120);
         let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
         loop {
-            return match random.u8(0..23) {
+            return match random.u8(0..27) {
                 0 => Self::Map(n),
                 1 => Self::Filter(n),
                 2 => Self::FilterMap(n),
@@ -180,6 +201,12 @@ impl Does {
                     let lower = random.i64(-10..10);
                     Self::IntervalJoin { lower, upper: lower + random.i64(0..10) }
                 }
+                23 => Self::KeptWindow { size, every, allowed: random.i64(1..200) },
+                24 | 25 => Self::Session(size.min(60)),
+                26 if on.ordered => {
+                    let size = random.u32(1..9);
+                    Self::Counted { size, every: random.u32(1..=size) }
+                }
                 _ => continue,
             };
         }
@@ -193,10 +220,15 @@ impl Does {
         match self {
             Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
             Self::Window { .. } | Self::WindowInChain { .. } | Self::Process(_) => 2,
+            Self::KeptWindow { .. } | Self::Session(_) | Self::Counted { .. } => 2,
             Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
             _ => 1,
         }
+    }
+
+    fn goes_nowhere(self) -> bool {
+        matches!(self, Self::KeptWindow { .. })
     }
 
     /// Whether its output comes in one order if its input does.
@@ -258,6 +290,11 @@ pub(crate) mod functions {
 
     pub(crate) fn join(left: &Item, right: &Item) -> Item {
         Item { value: left.value.wrapping_mul(7).wrapping_sub(right.value), ..*left }
+    }
+
+    /// What a count of a window comes to that has had so many results before.
+    pub(crate) fn counted(key: u16, before: u32, count: u64) -> Item {
+        Item { key, value: count.cast_signed() * 1_000 + i64::from(before) }
     }
 
     /// What the figures of a window come to, in one number.

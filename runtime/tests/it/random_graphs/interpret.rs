@@ -44,7 +44,11 @@ pub(crate) fn run(program: &Program) -> Expected {
         let keeps_accounts = on.own;
         let made = apply(*step, on.facts, and.map(|and| and.facts));
         let (own, side_own) = match step.does {
-            Does::Window { .. } | Does::WindowInChain { .. } => {
+            Does::Window { .. }
+            | Does::WindowInChain { .. }
+            | Does::KeptWindow { .. }
+            | Does::Session(_)
+            | Does::Counted { .. } => {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
                 (false, false)
             }
@@ -139,6 +143,9 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
         Does::IntervalJoin { lower, upper } => {
             interval_join(on, and.expect("a join takes two"), lower, upper)
         }
+        Does::KeptWindow { size, every, allowed } => kept_window(&on, size, every, allowed),
+        Does::Session(gap) => session(on, gap),
+        Does::Counted { size, every } => counted(on, size as usize, every as usize),
         Does::Window { size, every } => window(&on, size, every),
         Does::WindowInChain { size, every } => {
             let mapped = on.iter().map(|fact| Fact { item: functions::map(fact.item, 3), ..*fact });
@@ -204,6 +211,98 @@ fn open_windows(fact: &Fact, size: i64, every: i64) -> impl Iterator<Item = i64>
     let last = time.div_euclid(every);
     let starts = (last - size / every - 1..=last).map(move |number| number * every);
     starts.filter(move |start| *start <= time && time < start + size && start + size > judged_by)
+}
+
+/// Counts and corrections of them, and records that come later than is allowed.
+fn kept_window(on: &[Fact], size: i64, every: i64, allowed: i64) -> Vec<Facts> {
+    let mut windows: BTreeMap<(i64, u16), [u64; 2]> = BTreeMap::new();
+    let mut late = Facts::new();
+    for fact in on {
+        let kept = Fact { judged_by: fact.judged_by.saturating_sub(allowed), ..*fact };
+        let open: Vec<_> = open_windows(fact, size, every).collect();
+        let kept: Vec<_> = open_windows(&kept, size, every).collect();
+        if kept.is_empty() {
+            late.push(Fact { judged_by: i64::MIN, ..*fact });
+        }
+        for start in kept {
+            let [on_time, corrections] = windows.entry((start, fact.item.key)).or_default();
+            *if open.contains(&start) { on_time } else { corrections } += 1;
+        }
+    }
+    let results = windows.into_iter().flat_map(|((start, key), [on_time, corrections])| {
+        // The first result is of all that were on time, if any were; then there is one for each of the others.
+        let counts = (on_time..=on_time + corrections).filter(|count| *count > 0).zip(0..);
+        counts.map(move |(count, before)| {
+            let item = functions::counted(key, before, count);
+            Fact { time: start + size - 1, item, judged_by: i64::MIN }
+        })
+    });
+    vec![results.collect(), late]
+}
+
+/// The last instant before a watermark is seen to have passed this one.
+fn passes(time: i64, resolution: i64) -> i64 {
+    (time.div_euclid(resolution) + 1) * resolution - 1
+}
+
+/// What the records of a key come to, and when it is said.
+fn figures(records: &[Fact], time: i64) -> Fact {
+    let values = || records.iter().map(|fact| fact.item.value);
+    let sum = values().map(i128::from).sum();
+    let (min, max) = (values().min().expect("not empty"), values().max().expect("not empty"));
+    let item = functions::digest(records[0].item.key, records.len() as u64, sum, min, max);
+    Fact { time, item, judged_by: i64::MIN }
+}
+
+/// Sessions and late records. First come those that were not behind their watermark; then, for each watermark, those that were,
+/// the latest first.
+fn session(on: Facts, gap: i64) -> Vec<Facts> {
+    let resolution = (gap / 16).max(1);
+    let seen = |fact: &Fact| match fact.judged_by {
+        i64::MIN => i64::MIN,
+        watermark => watermark.div_euclid(resolution) * resolution,
+    };
+    let (mut behind, on_time): (Facts, Facts) = on.into_iter().partition(|fact| fact.time < seen(fact));
+    behind.sort_unstable_by_key(|fact| (seen(fact), -fact.time));
+    let end = |session: &Facts| session.iter().map(|fact| fact.time).max().expect("not empty") + gap;
+    let start = |session: &Facts| session.iter().map(|fact| fact.time).min().expect("not empty");
+    let (mut open, mut closed, mut late): (Vec<Facts>, Vec<Facts>, Facts) = Default::default();
+    let belongs = |fact: &Fact, session: &Facts| {
+        session[0].item.key == fact.item.key && fact.time < end(session) && start(session) - fact.time < gap
+    };
+    for fact in on_time.into_iter().chain(behind) {
+        if fact.time < seen(&fact) {
+            let (over, rest) = open.into_iter().partition(|session| end(session) <= seen(&fact));
+            closed.extend::<Vec<_>>(over);
+            open = rest;
+            if fact.time + gap <= seen(&fact) && !open.iter().any(|session| belongs(&fact, session)) {
+                late.push(Fact { judged_by: i64::MIN, ..fact });
+                continue;
+            }
+        }
+        let (joined, rest): (Vec<_>, Vec<_>) = open.into_iter().partition(|session| belongs(&fact, session));
+        open = rest;
+        open.push(joined.into_iter().flatten().chain([fact]).collect());
+    }
+    let result = |session: Facts| figures(&session, passes(end(&session) - 1, resolution));
+    vec![closed.into_iter().chain(open).map(result).collect(), late]
+}
+
+/// Windows of so many records, and late ones.
+fn counted(on: Facts, size: usize, every: usize) -> Vec<Facts> {
+    const RESOLUTION: i64 = 1_000_000;
+    let seen = |fact: &Fact| match fact.judged_by {
+        i64::MIN => i64::MIN,
+        watermark => watermark.div_euclid(RESOLUTION) * RESOLUTION,
+    };
+    let (late, mut on_time): (Facts, Facts) = on.into_iter().partition(|fact| fact.time < seen(fact));
+    on_time.sort_by_key(|fact| fact.time);
+    let mut keys: BTreeMap<u16, Facts> = BTreeMap::new();
+    on_time.into_iter().for_each(|fact| keys.entry(fact.item.key).or_default().push(fact));
+    let windows = keys.values().flat_map(|records| records.windows(size).step_by(every));
+    let result = |window: &[Fact]| figures(window, passes(window[size - 1].time, RESOLUTION));
+    let late = late.into_iter().map(|fact| Fact { judged_by: i64::MIN, ..fact });
+    vec![windows.map(result).collect(), late.collect()]
 }
 
 /// Results and late records.
