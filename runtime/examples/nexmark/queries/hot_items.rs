@@ -1,0 +1,99 @@
+//! Query 5.
+
+use std::time::Duration;
+
+use nacreous::{Aggregate, CommutativeMonoid, Sliding, Stream, Timestamp, Upstream, WindowResult, count};
+use serde::Serialize;
+
+use super::{Event, event::seconds};
+
+/// The windows of query 5 in Flink's suite; the paper has an hour by the minute.
+pub(crate) const SIZE: Duration = Duration::from_secs(10);
+/// How often one of them starts.
+pub(crate) const EVERY: Duration = Duration::from_secs(2);
+/// Auctions with bids in one window, at the generator's usual rate.
+const AUCTIONS: usize = 8_192;
+
+/// A result of query 5: no auction had more bids in the window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub(crate) struct HotItem {
+    /// The end of the window.
+    #[serde(rename = "until_s", serialize_with = "seconds")]
+    pub(crate) until: Timestamp,
+    pub(crate) auction: u64,
+    pub(crate) bids: u64,
+}
+
+/// Query 5, hot items: the auctions with the most bids in the last ten seconds, all of them if there are several, every
+/// two seconds.
+///
+/// Two windows, one behind the other. The first has a result for each auction, at its last instant. So the results of one
+/// window, and no others, lie in one of the tumbling windows of the second, which are as long as the first ones' hop.
+pub(crate) fn hot_items(
+    events: Stream<Event, impl Upstream<Out = Event>>,
+) -> Stream<HotItem, impl Upstream<Out = HotItem>> {
+    let (counts, _) = events
+        .filter_map(Event::bid)
+        .key_by(|bid| bid.auction)
+        .expect_keys(AUCTIONS)
+        .window(Sliding::new(SIZE, EVERY).expect("ten seconds every two are windows"))
+        .aggregate(count());
+    let (hottest, _) = counts
+        .map(|WindowResult { window, key, value }| HotItem { until: window.end, auction: key, bids: value })
+        .key_by(|item| item.until)
+        .window(Sliding::tumbling(EVERY).expect("two seconds are a window"))
+        .aggregate(Hottest);
+    hottest.flat_map(|WindowResult { key: until, value: Most { bids, auctions }, .. }| {
+        auctions.into_iter().map(move |auction| HotItem { until, auction, bids })
+    })
+}
+
+/// The items with the most bids.
+#[derive(Clone)]
+struct Hottest;
+
+/// The most bids for an auction, and the auctions that had as many.
+#[derive(Clone)]
+struct Most {
+    bids: u64,
+    auctions: Vec<u64>,
+}
+
+impl Aggregate<HotItem> for Hottest {
+    type Acc = Most;
+    type Out = Most;
+    type Algebra = CommutativeMonoid;
+
+    fn lift(&self, item: &HotItem, _: Timestamp) -> Most {
+        Most { bids: item.bids, auctions: vec![item.auction] }
+    }
+
+    /// Most items are not among the hottest, and have nothing allocated for them.
+    fn add(&self, most: &mut Most, item: &HotItem, _: Timestamp) {
+        most.meet(item.bids, &[item.auction]);
+    }
+
+    fn combine(&self, most: &mut Most, other: &Most) {
+        most.meet(other.bids, &other.auctions);
+    }
+
+    /// In an order that does not depend on the one they came in.
+    fn finish(&self, mut most: Most) -> Most {
+        most.auctions.sort_unstable();
+        most
+    }
+}
+
+impl Most {
+    /// Auctions that had so many bids each.
+    #[inline]
+    fn meet(&mut self, bids: u64, auctions: &[u64]) {
+        if bids > self.bids {
+            self.bids = bids;
+            self.auctions.clear();
+        }
+        if bids == self.bids {
+            self.auctions.extend_from_slice(auctions);
+        }
+    }
+}
