@@ -6,7 +6,7 @@ use std::fmt::Debug;
 
 use nacreous::{Stream, Upstream, prelude::*};
 
-use super::queries::{self, Event, Workload, disorder_of};
+use super::queries::{self, Event, Workload, workload::disorder_of};
 
 /// A hundred seconds, in which events come out of order by up to one.
 const WORKLOAD: Workload = Workload { events: 50_000, rate: 500, group: 500 };

@@ -1,12 +1,12 @@
-use std::fmt;
+use std::{fmt, str};
 
-use arrayvec::ArrayString;
 use nacreous::Timestamp;
 use serde::{Serialize, Serializer};
 
 /// What happens in the auction house, with the fields that some query reads. (The generator adds descriptions, addresses
 /// and padding, which are left out: so an event can be copied.)
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(into = "Row")]
 pub(crate) enum Event {
     Person(Person),
     Auction(Auction),
@@ -18,9 +18,9 @@ pub(crate) enum Event {
 pub(crate) struct Person {
     pub(crate) id: u64,
     pub(crate) at: Timestamp,
-    pub(crate) name: Name,
-    pub(crate) city: Name,
-    pub(crate) state: Name,
+    pub(crate) name: Text<16>,
+    pub(crate) city: Text<16>,
+    pub(crate) state: Text<2>,
 }
 
 /// Somebody puts an item up for auction.
@@ -75,8 +75,9 @@ impl From<nexmark::event::Event> for Event {
         use nexmark::event;
         match event {
             event::Event::Person(event::Person { id, name, city, state, date_time, .. }) => {
-                let [name, city, state] = [name, city, state].map(|text| Name::new(&text));
-                Self::Person(Person { id: id as u64, at: instant(date_time), name, city, state })
+                let [name, city] = [name, city].map(|text| Text::new(&text));
+                let (id, at, state) = (id as u64, instant(date_time), Text::new(&state));
+                Self::Person(Person { id, at, name, city, state })
             }
             event::Event::Auction(event::Auction {
                 id,
@@ -103,29 +104,55 @@ fn instant(millis: u64) -> Timestamp {
     Timestamp::from_nanos(millis.cast_signed() * 1_000_000)
 }
 
-/// What a person, a city or a state is called.
+/// What a person, a city or a state is called: at most `N` bytes, without one that says how many.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Name(ArrayString<16>);
+pub(crate) struct Text<const N: usize>(pub(crate) [u8; N]);
 
-impl Name {
-    pub(crate) fn new(text: &str) -> Self {
-        Self(ArrayString::from(text).expect("the generator has no longer names"))
+impl<const N: usize> Text<N> {
+    /// # Panics
+    /// If it is too long; the generator has no such names.
+    pub(crate) const fn new(text: &str) -> Self {
+        let mut bytes = [0; N];
+        bytes.split_at_mut(text.len()).0.copy_from_slice(text.as_bytes());
+        Self(bytes)
     }
 
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
+    fn as_str(&self) -> &str {
+        let text = str::from_utf8(&self.0).expect("it was made from a text");
+        text.trim_end_matches('\0')
     }
 }
 
-impl fmt::Debug for Name {
+impl<const N: usize> fmt::Debug for Text<N> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.as_str().fmt(f)
     }
 }
 
-impl Serialize for Name {
+impl<const N: usize> Serialize for Text<N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
+        serializer.serialize_str(self.as_str())
+    }
+}
+
+/// An event as it is printed.
+#[derive(Serialize)]
+struct Row {
+    event: &'static str,
+    #[serde(rename = "at_s", serialize_with = "seconds")]
+    at: Timestamp,
+    /// Of the person or the auction; a bid's auction.
+    id: u64,
+}
+
+impl From<Event> for Row {
+    fn from(event: Event) -> Self {
+        let (kind, id) = match event {
+            Event::Person(person) => ("person", person.id),
+            Event::Auction(auction) => ("auction", auction.id),
+            Event::Bid(bid) => ("bid", bid.auction),
+        };
+        Self { event: kind, at: event.at(), id }
     }
 }
 

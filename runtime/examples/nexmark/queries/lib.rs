@@ -19,6 +19,8 @@
 //! | 8 | [`new_sellers`] | tumbling windows over two kinds of events |
 //! | 9 | [`winning_bids`] | state and timers by auction |
 
+use nacreous::{Stream, Upstream, sink::Sink};
+
 pub(crate) mod averages;
 pub(crate) mod bids;
 pub(crate) mod event;
@@ -31,10 +33,41 @@ pub(crate) mod workload;
 
 pub(crate) use averages::{category_prices, seller_prices};
 pub(crate) use bids::{in_euros, pass_through, selected};
-pub(crate) use event::{Auction, Bid, Event, Name, Person};
+pub(crate) use event::{Auction, Bid, Event, Person, Text};
 pub(crate) use highest_bids::highest_bids;
 pub(crate) use hot_items::hot_items;
 pub(crate) use local_items::local_items;
 pub(crate) use new_sellers::new_sellers;
 pub(crate) use winning_bids::winning_bids;
-pub(crate) use workload::{Workload, disorder_of};
+pub(crate) use workload::Workload;
+
+/// The query of this number, from its events to a sink.
+///
+/// # Panics
+/// If there is none.
+pub(crate) fn query<S>(number: u8, events: Stream<Event, impl Upstream<Out = Event>>, sink: S)
+where
+    S: Sink<Event>
+        + Sink<Bid>
+        + Sink<bids::SelectedBid>
+        + Sink<local_items::LocalItem>
+        + Sink<averages::CategoryPrice>
+        + Sink<hot_items::HotItem>
+        + Sink<averages::SellerPrice>
+        + Sink<new_sellers::NewSeller>
+        + Sink<winning_bids::WinningBid>,
+{
+    let _ = match number {
+        0 => pass_through(events).to(sink),
+        1 => in_euros(events).to(sink),
+        2 => selected(events).to(sink),
+        3 => local_items(events).to(sink),
+        4 => category_prices(events).to(sink),
+        5 => hot_items(events).to(sink),
+        6 => seller_prices(events).to(sink),
+        7 => highest_bids(events).to(sink),
+        8 => new_sellers(events).to(sink),
+        9 => winning_bids(events).to(sink),
+        _ => panic!("there is no query {number}"),
+    };
+}

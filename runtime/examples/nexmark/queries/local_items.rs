@@ -5,19 +5,19 @@ use std::{convert::Infallible, time::Duration};
 use nacreous::{Context, Either, Process, Stream, Timestamp, Upstream};
 use serde::Serialize;
 
-use super::{Auction, Event, Name, Person};
+use super::{Auction, Event, Person, Text};
 
 /// The category that query 3 looks for, in Beam's suite and in Flink's.
 const CATEGORY: u64 = 10;
 /// The states that query 3 looks for, as the generator writes them.
-const STATES: [&str; 3] = ["or", "id", "ca"];
+const STATES: [Text<2>; 3] = [Text::new("or"), Text::new("id"), Text::new("ca")];
 
 /// A result of query 3.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct LocalItem {
-    pub(crate) seller: Name,
-    pub(crate) city: Name,
-    pub(crate) state: Name,
+    pub(crate) seller: Text<16>,
+    pub(crate) city: Text<16>,
+    pub(crate) state: Text<2>,
     pub(crate) auction: u64,
 }
 
@@ -36,7 +36,7 @@ pub(crate) fn local_items(
 ) -> Stream<LocalItem, impl Upstream<Out = LocalItem>> {
     let (items, _) = events
         .filter_map(|event| match event {
-            Event::Person(person) if STATES.contains(&person.state.as_str()) => Some(Either::Left(person)),
+            Event::Person(person) if STATES.contains(&person.state) => Some(Either::Left(person)),
             Event::Auction(auction) if auction.category == CATEGORY => Some(Either::Right(auction)),
             _ => None,
         })

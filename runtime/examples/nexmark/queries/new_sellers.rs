@@ -5,7 +5,7 @@ use std::time::Duration;
 use nacreous::{Aggregate, CommutativeMonoid, Either, Sliding, Stream, Timestamp, Upstream, WindowResult};
 use serde::Serialize;
 
-use super::{Auction, Event, Name, Person, event::seconds};
+use super::{Auction, Event, Person, Text, event::seconds};
 
 /// The windows of query 8 in Beam's suite and in Flink's; the paper has twelve hours.
 pub(crate) const SIZE: Duration = Duration::from_secs(10);
@@ -17,7 +17,7 @@ pub(crate) struct NewSeller {
     #[serde(rename = "from_s", serialize_with = "seconds")]
     pub(crate) from: Timestamp,
     pub(crate) person: u64,
-    pub(crate) name: Name,
+    pub(crate) name: Text<16>,
 }
 
 /// Query 8, monitor new users: who registered in ten seconds and opened an auction in the same.
@@ -53,13 +53,13 @@ struct Both;
 #[derive(Clone, Copy)]
 struct Seen {
     /// If there was a registration; there is one for each person.
-    name: Option<Name>,
+    name: Option<Text<16>>,
     sells: bool,
 }
 
 impl Aggregate<Either<Person, Auction>> for Both {
     type Acc = Seen;
-    type Out = Option<Name>;
+    type Out = Option<Text<16>>;
     type Algebra = CommutativeMonoid;
 
     #[inline]
@@ -77,7 +77,7 @@ impl Aggregate<Either<Person, Auction>> for Both {
     }
 
     #[inline]
-    fn finish(&self, seen: Seen) -> Option<Name> {
+    fn finish(&self, seen: Seen) -> Option<Text<16>> {
         seen.name.filter(|_| seen.sells)
     }
 }

@@ -6,7 +6,7 @@ use nacreous::Timestamp;
 
 use super::Results;
 use crate::queries::{
-    Auction, Bid, Event, Person,
+    Auction, Bid, Event, Person, Text,
     averages::{CategoryPrice, SellerPrice},
     bids::SelectedBid,
     hot_items::HotItem,
@@ -59,7 +59,7 @@ pub(super) fn selected(events: &[Event]) -> Results<SelectedBid> {
 
 pub(super) fn local_items(events: &[Event]) -> Results<LocalItem> {
     let mut items = Vec::new();
-    for person in persons(events).filter(|person| ["or", "id", "ca"].contains(&person.state.as_str())) {
+    for person in persons(events).filter(|person| ["or", "id", "ca"].map(Text::new).contains(&person.state)) {
         for auction in
             auctions(events).filter(|auction| auction.category == 10 && auction.seller == person.id)
         {
