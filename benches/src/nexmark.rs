@@ -8,7 +8,14 @@ mod queries;
 mod timely;
 
 use std::{
-    sync::{LazyLock, mpsc},
+    hint::black_box,
+    ops::RangeInclusive,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
     vec,
 };
 
@@ -130,6 +137,68 @@ impl Drop for Digested {
     fn drop(&mut self) {
         // Whoever asked is gone only if the job failed.
         let _ = self.send.send(self.digest.value());
+    }
+}
+
+/// The queries there are.
+pub const QUERIES: RangeInclusive<u8> = 0..=9;
+
+/// Events in order of time, to run queries over.
+#[derive(Clone, Copy)]
+pub struct Events(&'static [Event]);
+
+impl Events {
+    /// Generates so many, which live as long as the program.
+    pub fn new(events: usize) -> Self {
+        Self(generated(events))
+    }
+}
+
+/// What a query took.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// From the start of the first data thread to the end of the last.
+    pub elapsed: Duration,
+    /// How many results there were.
+    pub results: u64,
+    /// How often the data thread allocated while it read the second half of the events.
+    pub allocations: u64,
+}
+
+/// Runs a query over all events, on one worker. `allocations` says how often the thread it is called on has allocated.
+///
+/// # Panics
+/// If there is no such query, or it fails.
+pub fn figure(query: u8, Events(events): Events, allocations: fn() -> u64) -> Figure {
+    let (half, last) = (events.len() / 2, events.len().saturating_sub(1));
+    let [allocated, results] = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
+    let in_second_half = Arc::clone(&allocated);
+    let mut before = 0;
+    // The source is read on the worker that all else runs on.
+    let watched = events.iter().enumerate().map(move |(number, event)| {
+        if number == half {
+            before = allocations();
+        } else if number == last {
+            // The end closes all windows at once; what that takes is not of the steady state.
+            in_second_half.store(allocations() - before, Ordering::Relaxed);
+        }
+        *event
+    });
+    let graph = Graph::new();
+    queries::query(query, source(&graph, watched), Counted(Arc::clone(&results)));
+    let report = graph.run(JobOptions::default()).expect("the job runs");
+    let [allocations, results] = [allocated, results].map(|count| count.load(Ordering::Relaxed));
+    Figure { elapsed: report.elapsed, results, allocations }
+}
+
+/// Counts results.
+struct Counted(Arc<AtomicU64>);
+
+impl<T: Send + 'static> Sink<T> for Counted {
+    fn write(&mut self, results: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        self.0.fetch_add(results.len() as u64, Ordering::Relaxed);
+        results.for_each(|result| drop(black_box(result)));
+        Ok(())
     }
 }
 
