@@ -63,27 +63,28 @@ fn comparison(id: &'static str, ours: Run, rival: Run) -> Comparison {
 
 fn hot_items(events: &'static [Event]) -> u64 {
     let graph = Graph::new();
-    let results = queries::hot_items(source(&graph, events.iter().copied()));
+    let results = queries::hot_items(source(&graph, events.iter()));
     digested(graph, results)
 }
 
 fn highest_bids(events: &'static [Event]) -> u64 {
     let graph = Graph::new();
-    let results = queries::highest_bids(source(&graph, events.iter().copied()));
+    let results = queries::highest_bids(source(&graph, events.iter()));
     digested(graph, results)
 }
 
 fn new_sellers(events: &'static [Event]) -> u64 {
     let graph = Graph::new();
-    let results = queries::new_sellers(source(&graph, events.iter().copied()));
+    let results = queries::new_sellers(source(&graph, events.iter()));
     digested(graph, results)
 }
 
-fn source<I>(graph: &Graph, events: I) -> Stream<Event, impl Upstream<Out = Event> + use<I>>
+/// Events by reference, as the rival reads them.
+fn source<I>(graph: &Graph, events: I) -> Stream<&'static Event, impl Upstream<Out = &'static Event> + use<I>>
 where
-    I: Iterator<Item = Event> + Send + 'static,
+    I: Iterator<Item = &'static Event> + Send + 'static,
 {
-    graph.iter(events).event_time(Event::at, BoundedDisorder::NONE)
+    graph.iter(events).event_time(|event| event.at(), BoundedDisorder::NONE)
 }
 
 /// What the results come to, which are the same on both sides.
@@ -182,7 +183,7 @@ pub fn figure(query: u8, Events(events): Events, allocations: fn() -> u64) -> Fi
             // The end closes all windows at once; what that takes is not of the steady state.
             in_second_half.store(allocations() - before, Ordering::Relaxed);
         }
-        *event
+        event
     });
     let graph = Graph::new();
     queries::query(query, source(&graph, watched), Counted(Arc::clone(&results)));

@@ -82,7 +82,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let first =
         First { table: TableSink::stdout(), left: options.limit_output, results: Arc::clone(&results) };
     let graph = Graph::new();
-    queries::query(options.query, graph.iter(events).event_time(Event::at, disorder), first);
+    // Whoever starts a job may be gone before its source is, so the events stay for good.
+    let events = graph.iter(&*events.leak()).event_time(|event: &&Event| event.at(), disorder);
+    queries::query(options.query, events, first);
     let report = graph.run(JobOptions { workers: options.workers, ..JobOptions::DEFAULT })?;
     println!(
         "query {}: {} events in, {} late, {} missed windows, {} results; {:.3} s ({:.2} M events/s)",

@@ -32,8 +32,8 @@ pub(crate) struct CategoryPrice {
 ///
 /// The windows are Beam's. In the paper and in Flink's suite the average is over all auctions so far, and each that
 /// expires makes it anew.
-pub(crate) fn category_prices(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn category_prices<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<CategoryPrice, impl Upstream<Out = CategoryPrice>> {
     let windows = Sliding::new(SIZE, EVERY).expect("ten seconds every five are windows");
     let (prices, _) = winning_bids(events)
@@ -65,8 +65,8 @@ pub(crate) struct SellerPrice {
 /// expire at once the one with the lower id counts as earlier.
 ///
 /// (Flink's SQL, which its suite does not run, says ten *preceding* ones, in order of the winning bids.)
-pub(crate) fn seller_prices(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn seller_prices<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<SellerPrice, impl Upstream<Out = SellerPrice>> {
     winning_bids(events)
         // They come from several workers, and which auction was the last must not be up to chance.

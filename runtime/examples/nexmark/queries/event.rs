@@ -62,11 +62,18 @@ impl Event {
 
     /// The bid, if it is one.
     #[inline]
-    pub(crate) fn bid(self) -> Option<Bid> {
+    pub(crate) fn bid(&self) -> Option<Bid> {
         match self {
-            Self::Bid(bid) => Some(bid),
+            Self::Bid(bid) => Some(*bid),
             Self::Person(_) | Self::Auction(_) => None,
         }
+    }
+}
+
+impl AsRef<Self> for Event {
+    #[inline]
+    fn as_ref(&self) -> &Self {
+        self
     }
 }
 

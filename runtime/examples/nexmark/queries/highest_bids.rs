@@ -11,36 +11,52 @@ pub(crate) const SIZE: Duration = Duration::from_secs(10);
 
 /// Query 7, highest bid: the bids with the highest price of each ten seconds, all of them if there are several. The time of
 /// a result is the window's last instant.
-pub(crate) fn highest_bids(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn highest_bids<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<Bid, impl Upstream<Out = Bid>> {
     let (highest, _) = events
-        .filter_map(Event::bid)
+        .filter_map(|event| event.as_ref().bid())
+        .map(|Bid { auction, bidder, price, .. }| Offer { auction, bidder, price })
         .key_by(|_| 0_u32)
         .window(Sliding::tumbling(SIZE).expect("ten seconds are a window"))
         .aggregate(Highest);
     highest.flat_map(|result| result.value)
 }
 
+/// A bid without its time, which its record has.
+#[derive(Clone, Copy)]
+struct Offer {
+    auction: u64,
+    bidder: u64,
+    price: u64,
+}
+
+impl Offer {
+    fn at(self, at: Timestamp) -> Bid {
+        let Self { auction, bidder, price } = self;
+        Bid { at, auction, bidder, price }
+    }
+}
+
 /// The bids with the highest price.
 #[derive(Clone)]
 struct Highest;
 
-impl Aggregate<Bid> for Highest {
+impl Aggregate<Offer> for Highest {
     /// All of one price.
     type Acc = Vec<Bid>;
     type Out = Vec<Bid>;
     type Algebra = CommutativeMonoid;
 
-    fn lift(&self, bid: &Bid, _: Timestamp) -> Vec<Bid> {
-        vec![*bid]
+    fn lift(&self, offer: &Offer, at: Timestamp) -> Vec<Bid> {
+        vec![offer.at(at)]
     }
 
     /// Most bids are not among the highest, and have nothing allocated for them.
     #[inline]
-    fn add(&self, highest: &mut Vec<Bid>, bid: &Bid, _: Timestamp) {
-        if price_of(highest) <= bid.price {
-            meet(highest, &[*bid]);
+    fn add(&self, highest: &mut Vec<Bid>, offer: &Offer, at: Timestamp) {
+        if price_of(highest) <= offer.price {
+            meet(highest, &[offer.at(at)]);
         }
     }
 

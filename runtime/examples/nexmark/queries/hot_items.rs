@@ -29,12 +29,12 @@ pub(crate) struct HotItem {
 ///
 /// Two windows, one behind the other. The first has a result for each auction, at its last instant. So the results of one
 /// window, and no others, lie in one of the tumbling windows of the second, which are as long as the first ones' hop.
-pub(crate) fn hot_items(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn hot_items<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<HotItem, impl Upstream<Out = HotItem>> {
     let (counts, _) = events
-        .filter_map(Event::bid)
-        .key_by(|bid| bid.auction)
+        .filter_map(|event| event.as_ref().bid().map(|bid| bid.auction))
+        .key_by(|auction| *auction)
         .expect_keys(AUCTIONS)
         .window(Sliding::new(SIZE, EVERY).expect("ten seconds every two are windows"))
         .aggregate(count());

@@ -31,13 +31,13 @@ pub(crate) struct LocalItem {
 ///
 /// However far apart the two events are, and whichever comes first: persons are kept for good, and auctions until their
 /// seller comes. A result has the time of the later one.
-pub(crate) fn local_items(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn local_items<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<LocalItem, impl Upstream<Out = LocalItem>> {
     let (items, _) = events
-        .filter_map(|event| match event {
-            Event::Person(person) if STATES.contains(&person.state) => Some(Either::Left(person)),
-            Event::Auction(auction) if auction.category == CATEGORY => Some(Either::Right(auction)),
+        .filter_map(|event| match event.as_ref() {
+            Event::Person(person) if STATES.contains(&person.state) => Some(Either::Left(*person)),
+            Event::Auction(auction) if auction.category == CATEGORY => Some(Either::Right(*auction)),
             _ => None,
         })
         .key_by(|event| match event {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use nacreous::{Aggregate, CommutativeMonoid, Either, Sliding, Stream, Timestamp, Upstream, WindowResult};
+use nacreous::{Aggregate, CommutativeMonoid, Sliding, Stream, Timestamp, Upstream, WindowResult};
 use serde::Serialize;
 
 use super::{Auction, Event, Person, Text, event::seconds};
@@ -25,19 +25,16 @@ pub(crate) struct NewSeller {
 /// Both kinds of events are grouped by person, and what a window has of each is put together: it takes one look-up for
 /// an event, and nobody is found twice who has opened two auctions. (A [join](nacreous::WindowedStream::join) in windows would
 /// bring a pair for each auction.)
-pub(crate) fn new_sellers(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn new_sellers<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<NewSeller, impl Upstream<Out = NewSeller>> {
     let (seen, _) = events
-        .filter_map(|event| match event {
-            Event::Person(person) => Some(Either::Left(person)),
-            Event::Auction(auction) => Some(Either::Right(auction)),
+        .filter_map(|event| match event.as_ref() {
+            Event::Person(Person { id, name, .. }) => Some((*id, Some(*name))),
+            Event::Auction(Auction { seller, .. }) => Some((*seller, None)),
             Event::Bid(_) => None,
         })
-        .key_by(|event| match event {
-            Either::Left(person) => person.id,
-            Either::Right(auction) => auction.seller,
-        })
+        .key_by(|(person, _)| *person)
         .window(Sliding::tumbling(SIZE).expect("ten seconds are a window"))
         .aggregate(Both);
     seen.filter_map(|WindowResult { window, key: person, value }| {
@@ -57,17 +54,15 @@ struct Seen {
     sells: bool,
 }
 
-impl Aggregate<Either<Person, Auction>> for Both {
+impl Aggregate<(u64, Option<Text<16>>)> for Both {
     type Acc = Seen;
     type Out = Option<Text<16>>;
     type Algebra = CommutativeMonoid;
 
+    /// A person has a name, and a seller goes without.
     #[inline]
-    fn lift(&self, event: &Either<Person, Auction>, _: Timestamp) -> Seen {
-        match event {
-            Either::Left(person) => Seen { name: Some(person.name), sells: false },
-            Either::Right(_) => Seen { name: None, sells: true },
-        }
+    fn lift(&self, (_, name): &(u64, Option<Text<16>>), _: Timestamp) -> Seen {
+        Seen { name: *name, sells: name.is_none() }
     }
 
     #[inline]

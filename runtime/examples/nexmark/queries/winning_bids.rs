@@ -31,14 +31,14 @@ pub(crate) struct WinningBid {
 /// ```
 ///
 /// That is Flink's; the reserve is from Beam's, where an auction is over an instant before it expires.
-pub(crate) fn winning_bids(
-    events: Stream<Event, impl Upstream<Out = Event>>,
+pub(crate) fn winning_bids<E: AsRef<Event> + Send + 'static>(
+    events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<WinningBid, impl Upstream<Out = WinningBid>> {
     let (winning, _) = events
-        .filter_map(|event| match event {
+        .filter_map(|event| match event.as_ref() {
             Event::Person(_) => None,
-            Event::Auction(auction) => Some(Either::Left(auction)),
-            Event::Bid(bid) => Some(Either::Right(bid)),
+            Event::Auction(auction) => Some(Either::Left(*auction)),
+            Event::Bid(bid) => Some(Either::Right(*bid)),
         })
         .key_by(|event| match event {
             Either::Left(auction) => auction.id,
