@@ -28,7 +28,8 @@ pub(crate) struct HotItem {
 /// two seconds.
 ///
 /// Two windows, one behind the other. The first has a result for each auction, at its last instant. So the results of one
-/// window, and no others, lie in one of the tumbling windows of the second, which are as long as the first ones' hop.
+/// window, and no others, lie in one of the tumbling windows of the second, which are as long as the first ones' hop and
+/// end when they do. All have one key there; they are added up where they are before they come together.
 pub(crate) fn hot_items<E: AsRef<Event> + Send + 'static>(
     events: Stream<E, impl Upstream<Out = E>>,
 ) -> Stream<HotItem, impl Upstream<Out = HotItem>> {
@@ -39,16 +40,16 @@ pub(crate) fn hot_items<E: AsRef<Event> + Send + 'static>(
         .window(Sliding::new(SIZE, EVERY).expect("ten seconds every two are windows"))
         .aggregate(count());
     let (hottest, _) = counts
-        .map(|WindowResult { window, key, value }| HotItem { until: window.end, auction: key, bids: value })
-        .key_by(|item| item.until)
+        .map(|WindowResult { key: auction, value: bids, .. }| (auction, bids))
+        .key_by(|_| 0_u32)
         .window(Sliding::tumbling(EVERY).expect("two seconds are a window"))
         .aggregate(Hottest);
-    hottest.flat_map(|WindowResult { key: until, value: Most { bids, auctions }, .. }| {
-        auctions.into_iter().map(move |auction| HotItem { until, auction, bids })
+    hottest.flat_map(|WindowResult { window, value: Most { bids, auctions }, .. }| {
+        auctions.into_iter().map(move |auction| HotItem { until: window.end, auction, bids })
     })
 }
 
-/// The items with the most bids.
+/// The auctions with the most bids, of auctions and bids.
 #[derive(Clone)]
 struct Hottest;
 
@@ -59,18 +60,19 @@ struct Most {
     auctions: Vec<u64>,
 }
 
-impl Aggregate<HotItem> for Hottest {
+impl Aggregate<(u64, u64)> for Hottest {
     type Acc = Most;
     type Out = Most;
     type Algebra = CommutativeMonoid;
 
-    fn lift(&self, item: &HotItem, _: Timestamp) -> Most {
-        Most { bids: item.bids, auctions: vec![item.auction] }
+    fn lift(&self, (auction, bids): &(u64, u64), _: Timestamp) -> Most {
+        Most { bids: *bids, auctions: vec![*auction] }
     }
 
-    /// Most items are not among the hottest, and have nothing allocated for them.
-    fn add(&self, most: &mut Most, item: &HotItem, _: Timestamp) {
-        most.meet(item.bids, &[item.auction]);
+    /// Most auctions are not among the hottest, and have nothing allocated for them.
+    #[inline]
+    fn add(&self, most: &mut Most, (auction, bids): &(u64, u64), _: Timestamp) {
+        most.meet(*bids, &[*auction]);
     }
 
     fn combine(&self, most: &mut Most, other: &Most) {
