@@ -5,6 +5,12 @@
 //! does not ask for are left out before they are sent, and of the others goes what it asks for. On one worker nothing is
 //! exchanged; the operators are as they would be on several: each has some of the keys, and what they find in a window
 //! is brought together by another.
+//!
+//! # Settings
+//! Batches, hash tables and when to take a step are as was best for [sums](crate::keyed_sum) and [joins](crate::join). Of
+//! query 5, the bids of a slice are counted by themselves and added to those of the window when the slice is over: a look-up
+//! for a bid in a table that fits a near cache, where Megaphone's has two of a table for the window, one when a bid comes
+//! and one when it leaves.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
