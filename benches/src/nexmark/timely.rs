@@ -9,8 +9,8 @@
 //! # Settings
 //! Batches, hash tables and when to take a step are as was best for [sums](crate::keyed_sum) and [joins](crate::join). Of
 //! query 5, the bids of a slice are counted by themselves and added to those of the window when the slice is over: a look-up
-//! for a bid in a table that fits a near cache, where Megaphone's has two of a table for the window, one when a bid comes
-//! and one when it leaves.
+//! for a bid in a table that fits a near cache, where Megaphone's has two in one for the whole window, when the bid comes in
+//! and when it leaves.
 
 use std::{cell::RefCell, collections::VecDeque, rc::Rc, time::Duration};
 
