@@ -10,6 +10,7 @@
 //! | [`join`] | two streams to join in tumbling windows, and how timely joins them |
 //! | [`keyed_sum`] | a keyed tumbling sum in memory, against the same loop over a hash table, and against timely |
 //! | [`loops`] | the loops of data threads, for their instructions to be counted |
+//! | [`nexmark`] | queries over an auction house: what each takes, and three of them against timely |
 //! | [`rings`] | the channels, against bare atomics and other crates |
 //! | [`plan`] | jobs that find out by themselves how to run, against all ways there are |
 //! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
@@ -25,6 +26,7 @@ pub mod growth;
 pub mod join;
 pub mod keyed_sum;
 pub mod loops;
+pub mod nexmark;
 pub mod plan;
 pub mod rings;
 pub mod two_threads;

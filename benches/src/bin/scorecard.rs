@@ -9,7 +9,7 @@ use clap::Parser;
 use nacreous_benches::{
     chain,
     comparison::{Comparison, Score},
-    flight_delays, growth, join, keyed_sum, plan,
+    flight_delays, growth, join, keyed_sum, nexmark, plan,
     rings::{broadcast, fan_in, mpsc, round_trip, spsc},
     windows,
 };
@@ -32,7 +32,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 31] = [
+const ROWS: [(&str, fn() -> Comparison); 34] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -40,6 +40,9 @@ const ROWS: [(&str, fn() -> Comparison); 31] = [
     ("keyed-sum/1M-keys/timely", keyed_sum::many_keys),
     ("keyed-sum/string-keys/timely", keyed_sum::string_keys),
     ("join/window/timely", join::against_timely),
+    ("nexmark/q5/timely", nexmark::hot_items_timely),
+    ("nexmark/q7/timely", nexmark::highest_bids_timely),
+    ("nexmark/q8/timely", nexmark::new_sellers_timely),
     ("window/sliding-sum-60-1/hand", windows::sliding_sum_hand),
     ("window/10000-slides/recompute", windows::ten_thousand_slides),
     ("window/insert-evict-p9999/two-stacks", windows::insert_evict_two_stacks),

@@ -1,0 +1,226 @@
+//! Queries over an auction house, those of the example `nexmark`: what each takes, and three of them against timely.
+//!
+//! What timely does is written for the query at hand, by windows: that is its strength, and ours is that it need not be. Both
+//! sides read the same events, by reference, from memory that is in no cache: beyond some hundred million a second it is
+//! the memory that is compared.
+
+#[path = "../../runtime/examples/nexmark/queries/lib.rs"]
+#[expect(dead_code, reason = "the example and its tests use more of it")]
+mod queries;
+mod timely;
+
+use std::{
+    hint::black_box,
+    ops::RangeInclusive,
+    sync::{
+        Arc, LazyLock,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
+    time::Duration,
+    vec,
+};
+
+use nacreous::{BoxError, Stream, Upstream, prelude::*, sink::Sink};
+
+use self::queries::{Bid, Event, Workload, hot_items::HotItem, new_sellers::NewSeller};
+use crate::comparison::{Comparison, Digest, Measure, on_pinned_thread, timed};
+
+/// Eight million events in order of time, over 800 seconds: 512 MB.
+static EVENTS: LazyLock<&[Event]> = LazyLock::new(|| generated(8_000_000));
+
+fn generated(events: usize) -> &'static [Event] {
+    // A job's source outlives whoever starts it, so they live as long as the program.
+    Workload { events, rate: Workload::RATE, group: 1 }.generate().leak()
+}
+
+/// The auctions with the most bids in the last ten seconds, every two seconds.
+pub fn hot_items_timely() -> Comparison {
+    comparison("nexmark/q5/timely", hot_items, timely::hot_items)
+}
+
+/// The highest bids of each ten seconds.
+pub fn highest_bids_timely() -> Comparison {
+    comparison("nexmark/q7/timely", highest_bids, timely::highest_bids)
+}
+
+/// Who registered in ten seconds and opened an auction in the same.
+pub fn new_sellers_timely() -> Comparison {
+    comparison("nexmark/q8/timely", new_sellers, timely::new_sellers)
+}
+
+/// Runs over all events; a digest of the results.
+type Run = fn(&'static [Event]) -> u64;
+
+fn comparison(id: &'static str, ours: Run, rival: Run) -> Comparison {
+    let events = *EVENTS;
+    let millions = events.len() as f64 / 1e6;
+    Comparison {
+        id,
+        measure: Measure::Rate("M records/s"),
+        ours: timed(millions, move || ours(events)),
+        rival: timed(millions, move || on_pinned_thread(|| rival(events))),
+    }
+}
+
+fn hot_items(events: &'static [Event]) -> u64 {
+    let graph = Graph::new();
+    let results = queries::hot_items(source(&graph, events.iter()));
+    digested(graph, results)
+}
+
+fn highest_bids(events: &'static [Event]) -> u64 {
+    let graph = Graph::new();
+    let results = queries::highest_bids(source(&graph, events.iter()));
+    digested(graph, results)
+}
+
+fn new_sellers(events: &'static [Event]) -> u64 {
+    let graph = Graph::new();
+    let results = queries::new_sellers(source(&graph, events.iter()));
+    digested(graph, results)
+}
+
+/// Events by reference, as the rival reads them.
+fn source<I>(graph: &Graph, events: I) -> Stream<&'static Event, impl Upstream<Out = &'static Event> + use<I>>
+where
+    I: Iterator<Item = &'static Event> + Send + 'static,
+{
+    graph.iter(events).event_time(|event| event.at(), BoundedDisorder::NONE)
+}
+
+/// What the results come to, which are the same on both sides.
+trait Digestible: Send + 'static {
+    fn digest(&self, digest: &mut Digest);
+}
+
+impl Digestible for HotItem {
+    fn digest(&self, digest: &mut Digest) {
+        digest.add(&[self.until.as_nanos().cast_unsigned(), self.auction, self.bids]);
+    }
+}
+
+impl Digestible for Bid {
+    fn digest(&self, digest: &mut Digest) {
+        digest.add(&[self.at.as_nanos().cast_unsigned(), self.auction, self.bidder, self.price]);
+    }
+}
+
+impl Digestible for NewSeller {
+    fn digest(&self, digest: &mut Digest) {
+        let name = u128::from_le_bytes(self.name.0);
+        #[expect(clippy::cast_possible_truncation, reason = "its halves")]
+        let (low, high) = (name as u64, (name >> 64) as u64);
+        digest.add(&[self.from.as_nanos().cast_unsigned(), self.person, low, high]);
+    }
+}
+
+/// Runs the graph; the digest of the results.
+fn digested<T: Digestible>(graph: Graph, results: Stream<T, impl Upstream<Out = T>>) -> u64 {
+    let (send, digest) = mpsc::channel();
+    let _ = results.to(Digested { digest: Digest::default(), send });
+    graph.run(JobOptions::default()).expect("the job runs");
+    digest.recv().expect("the sink says what it saw")
+}
+
+/// Adds results to a digest as they come, as the rival does, and tells it in the end.
+struct Digested {
+    digest: Digest,
+    send: mpsc::Sender<u64>,
+}
+
+impl<T: Digestible> Sink<T> for Digested {
+    fn write(&mut self, results: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        results.for_each(|record| record.value.digest(&mut self.digest));
+        Ok(())
+    }
+}
+
+impl Drop for Digested {
+    fn drop(&mut self) {
+        // Whoever asked is gone only if the job failed.
+        let _ = self.send.send(self.digest.value());
+    }
+}
+
+/// The queries there are.
+pub const QUERIES: RangeInclusive<u8> = 0..=9;
+
+/// Events in order of time, to run queries over.
+#[derive(Clone, Copy)]
+pub struct Events(&'static [Event]);
+
+impl Events {
+    /// Generates so many, which live as long as the program.
+    pub fn new(events: usize) -> Self {
+        Self(generated(events))
+    }
+}
+
+/// What a query took.
+#[derive(Debug, Clone, Copy)]
+pub struct Figure {
+    /// From the start of the first data thread to the end of the last.
+    pub elapsed: Duration,
+    /// How many results there were.
+    pub results: u64,
+    /// How often the data thread allocated while it read the second half of the events.
+    pub allocations: u64,
+}
+
+/// Runs a query over all events, on one worker. `allocations` says how often the thread it is called on has allocated.
+///
+/// # Panics
+/// If there is no such query, or it fails.
+pub fn figure(query: u8, Events(events): Events, allocations: fn() -> u64) -> Figure {
+    let (half, last) = (events.len() / 2, events.len().saturating_sub(1));
+    let [allocated, results] = [(); 2].map(|()| Arc::new(AtomicU64::new(0)));
+    let in_second_half = Arc::clone(&allocated);
+    let mut before = 0;
+    // The source is read on the worker that all else runs on.
+    let watched = events.iter().enumerate().map(move |(number, event)| {
+        if number == half {
+            before = allocations();
+        } else if number == last {
+            // The end closes all windows at once; what that takes is not of the steady state.
+            in_second_half.store(allocations() - before, Ordering::Relaxed);
+        }
+        event
+    });
+    let graph = Graph::new();
+    queries::query(query, source(&graph, watched), Counted(Arc::clone(&results)));
+    let report = graph.run(JobOptions::default()).expect("the job runs");
+    let [allocations, results] = [allocated, results].map(|count| count.load(Ordering::Relaxed));
+    Figure { elapsed: report.elapsed, results, allocations }
+}
+
+/// Counts results.
+struct Counted(Arc<AtomicU64>);
+
+impl<T: Send + 'static> Sink<T> for Counted {
+    fn write(&mut self, results: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        self.0.fetch_add(results.len() as u64, Ordering::Relaxed);
+        results.for_each(|result| drop(black_box(result)));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn timely_comes_to_the_same_results() {
+        // A second less than eight windows of ten.
+        let events = generated(790_000);
+        for (ours, rival) in [
+            (hot_items as Run, timely::hot_items as Run),
+            (highest_bids, timely::highest_bids),
+            (new_sellers, timely::new_sellers),
+        ] {
+            let digest = rival(events);
+            assert_ne!(digest, 0);
+            assert_eq!(ours(events), digest);
+        }
+    }
+}
