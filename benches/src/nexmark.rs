@@ -11,7 +11,6 @@ mod timely;
 
 use std::{
     hint::black_box,
-    ops::RangeInclusive,
     sync::{
         Arc, LazyLock,
         atomic::{AtomicU64, Ordering},
@@ -143,8 +142,8 @@ impl Drop for Digested {
     }
 }
 
-/// The queries there are.
-pub const QUERIES: RangeInclusive<u8> = 0..=9;
+/// The numbers of the queries there are.
+pub const QUERIES: [u8; 11] = queries::QUERIES;
 
 /// Events in order of time, to run queries over.
 #[derive(Clone, Copy)]

@@ -49,7 +49,7 @@ use queries::{Event, Workload, workload::disorder_of};
 #[command(name = "nexmark")]
 struct Options {
     /// The number of the query
-    #[arg(long, value_parser = value_parser!(u8).range(0..=9))]
+    #[arg(long, value_parser = value_parser!(u8).range(0..=11))]
     query: u8,
     /// How many events
     #[arg(long, value_name = "N", default_value_t = 1_000_000)]
@@ -73,6 +73,11 @@ struct Options {
 
 fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
+    if !queries::QUERIES.contains(&options.query) {
+        return Err(
+            format!("there is no query {} here; take one of {:?}", options.query, queries::QUERIES).into()
+        );
+    }
     let events = options.workload()?.generate();
     let disorder = match options.disorder_ms {
         Some(millis) => BoundedDisorder::new(Duration::from_millis(millis))?,

@@ -128,3 +128,8 @@ fn query_8() {
 fn query_9() {
     check(source, queries::winning_bids, naive::winning_bids);
 }
+
+#[test]
+fn query_11() {
+    check(source, queries::bid_sessions, naive::bid_sessions);
+}

@@ -40,7 +40,7 @@ pub(crate) fn category_prices<E: AsRef<Event> + Send + 'static>(
         .key_by(|winning| winning.category)
         .window(windows)
         .aggregate(mean(|winning: &WinningBid| winning.price.cast_signed()));
-    prices.map(|WindowResult { window, key, value: Mean { count, sum } }| CategoryPrice {
+    prices.map(|WindowResult { window, key, value: Mean { count, sum }, .. }| CategoryPrice {
         until: window.end,
         category: key,
         auctions: count,

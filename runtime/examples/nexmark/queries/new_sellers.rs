@@ -37,7 +37,7 @@ pub(crate) fn new_sellers<E: AsRef<Event> + Send + 'static>(
         .key_by(|(person, _)| *person)
         .window(Sliding::tumbling(SIZE).expect("ten seconds are a window"))
         .aggregate(Both);
-    seen.filter_map(|WindowResult { window, key: person, value }| {
+    seen.filter_map(|WindowResult { window, key: person, value, .. }| {
         Some(NewSeller { from: window.start, person, name: value? })
     })
 }

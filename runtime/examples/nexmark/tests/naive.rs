@@ -8,6 +8,7 @@ use super::Results;
 use crate::queries::{
     Auction, Bid, Event, Person, Text,
     averages::{CategoryPrice, SellerPrice},
+    bid_sessions::BidSession,
     bids::SelectedBid,
     hot_items::HotItem,
     local_items::LocalItem,
@@ -149,4 +150,23 @@ pub(super) fn new_sellers(events: &[Event]) -> Results<NewSeller> {
         Some((just_before(start + 10), NewSeller { from: instant(start), person, name }))
     });
     found.collect()
+}
+
+pub(super) fn bid_sessions(events: &[Event]) -> Results<BidSession> {
+    let mut bidders: BTreeMap<u64, Vec<i64>> = BTreeMap::new();
+    bids(events).for_each(|bid| bidders.entry(bid.bidder).or_default().push(bid.at.as_nanos()));
+    let sessions = bidders.into_iter().flat_map(|(bidder, mut times)| {
+        times.sort_unstable();
+        let runs = times.chunk_by(|one, next| next - one < 10 * SECOND);
+        let session = |run: &[i64]| {
+            let (from, until) = (run[0], run[run.len() - 1] + 10 * SECOND);
+            let [from, until] = [from, until].map(Timestamp::from_nanos);
+            (
+                Timestamp::from_nanos(until.as_nanos() - 1),
+                BidSession { from, until, bidder, bids: run.len() as u64 },
+            )
+        };
+        runs.map(session).collect::<Vec<_>>()
+    });
+    sessions.collect()
 }
