@@ -23,7 +23,7 @@ pub(crate) const COLUMNS: [&str; 9] = [
 ];
 
 /// The code of an airline or an airport.
-type Code = ArrayString<8>;
+pub(crate) type Code = ArrayString<8>;
 
 /// One flight. `Copy`, so that nothing is allocated for it anywhere.
 #[derive(Debug, Clone, Copy)]
@@ -33,7 +33,7 @@ pub(crate) struct Flight {
     pub departed_at: Timestamp,
     carrier: Code,
     origin: Code,
-    dest: Code,
+    pub dest: Code,
     dep_delay_min: i32,
     arr_delay_min: i32,
 }

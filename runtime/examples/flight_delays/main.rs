@@ -2,10 +2,12 @@
 //!
 //! `cargo run --release --example flight_delays -- --help` lists the options.
 
+mod figures;
 mod flight;
 pub(crate) mod options;
 mod output;
 mod progress;
+mod windows;
 
 use std::{
     process::ExitCode,
@@ -19,7 +21,7 @@ use flight::{COLUMNS, Flight};
 use options::{Failed, Flights, Options};
 use progress::Counted;
 
-/// The dataflow: source → event time → key → window → aggregate → sink.
+/// The dataflow: source → event time → key → [window → aggregate](windows::delays) → sink.
 pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, Failed> {
     let by = options.by;
     let graph = Graph::new();
@@ -28,11 +30,14 @@ pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, 
     let keyed = flights
         .event_time(|flight| flight.departed_at, options.disorder()?)
         .key_by(move |flight| flight.key(by));
-    let (windows, results) = (options.windows()?, output::results(options)?);
-    let delay = options.delay;
-    let (delays, late) =
-        keyed.window(windows).aggregate(stats(move |flight: &Flight| flight.delay_min(delay)));
-    delays.order_by(|result| result.key).to(results);
+    let (delays, late) = windows::delays(keyed, options)?;
+    let results = output::results(options)?;
+    if options.lateness().is_some() {
+        // Corrections come behind the watermark: in order, what they correct would be held back and come after them.
+        delays.to(results);
+    } else {
+        delays.order_by(|result| result.key).to(results);
+    }
     if let Some(path) = &options.late {
         late.to(output::late(path)?);
     }

@@ -11,13 +11,14 @@ use std::{
 
 use clap::{Parser, error::ErrorKind};
 use nacreous::{
-    BoundedDisorder, Failure, GraphError, JobOptions, Sliding, SpanError, WindowError,
+    BoundedDisorder, Failure, GraphError, JobOptions, Session, Sliding, SpanError, WindowError,
     sink::WriteError,
     source::{CsvError, CsvSource, Row, RowError},
 };
 
 use super::{
     COLUMNS, Flight,
+    figures::Agg,
     flight::{By, Delay},
     output::{self, STANDARD_OUTPUT, say},
     progress::{Counted, open},
@@ -40,15 +41,30 @@ pub(crate) struct Options {
     /// Which delay to aggregate
     #[arg(long, value_enum, default_value_t = Delay::Arrival)]
     pub delay: Delay,
+    /// What to tell of the delays in a window
+    #[arg(long, value_enum, default_value_t = Agg::Stats)]
+    pub agg: Agg,
     /// How long a window is
     #[arg(long, value_name = "DUR", default_value = "6h")]
     pub size: Span,
     /// How often a window starts; as long as the size makes them tumble
     #[arg(long, value_name = "DUR", default_value = "1h")]
     pub every: Span,
+    /// Sessions in place of windows of one size: each ends when its key had no departure for so long
+    #[arg(long, value_name = "GAP", conflicts_with_all = ["size", "every"])]
+    pub session: Option<Span>,
     /// How far behind the latest departure a flight may come before it is late
     #[arg(long, value_name = "DUR", default_value = "12h")]
     pub disorder: Span,
+    /// How long a window is kept after its result, for late flights to correct it
+    ///
+    /// Results then say their kind (on_time, correction or retraction) and how many there were before of their key and window; a
+    /// retraction, of what it takes back. They come as they are found: those of a key in order, one key among others in any.
+    #[arg(long, value_name = "DUR", default_value = "0s")]
+    pub lateness: Span,
+    /// Take back what was said of a window before each correction; with --lateness
+    #[arg(long)]
+    pub retract: bool,
     /// How many data threads
     #[arg(long, value_name = "N", default_value_t = JobOptions::default().workers)]
     pub workers: usize,
@@ -87,6 +103,13 @@ pub(crate) enum Tier {
     L3,
     L4,
     Auto,
+}
+
+/// How event time is cut into windows.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Cut {
+    Sliding(Sliding),
+    Sessions(Session),
 }
 
 /// How results are written.
@@ -134,8 +157,17 @@ impl Options {
     }
 
     /// The windows to aggregate over.
-    pub(crate) fn windows(&self) -> Result<Sliding, Failed> {
-        Ok(Sliding::new(self.size.0, self.every.0)?)
+    pub(crate) fn windows(&self) -> Result<Cut, Failed> {
+        let Some(Span(gap)) = self.session else {
+            return Ok(Cut::Sliding(Sliding::new(self.size.0, self.every.0)?));
+        };
+        let sessions = Session::with_gap(gap);
+        sessions.map(Cut::Sessions).map_err(|error| Failed::usage(format!("--session: {error}")))
+    }
+
+    /// How long windows are kept to be corrected, if they are.
+    pub(crate) fn lateness(&self) -> Option<Duration> {
+        Some(self.lateness.0).filter(|lateness| !lateness.is_zero())
     }
 
     /// The bound of the watermark.
@@ -148,6 +180,12 @@ impl Options {
         self.job().check()?;
         self.windows()?;
         self.disorder()?;
+        if self.retract && self.lateness().is_none() {
+            return Err(Failed::usage(
+                "--retract: nothing is corrected, and so taken back, unless windows are kept: add --lateness, such as \
+                 --lateness 6h",
+            ));
+        }
         let mut files = vec![("--input", identity(&self.input))];
         for (option, path) in self.outputs() {
             let file = identity(path);

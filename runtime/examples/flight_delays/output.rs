@@ -7,9 +7,9 @@ use std::{
     path::Path,
 };
 
-use arrayvec::ArrayString;
+use arrayvec::{ArrayString, ArrayVec};
 use nacreous::{
-    Explanation, JobReport, Keyed, Record, Stats, Timestamp, WindowResult,
+    Explanation, JobReport, Keyed, Record, ResultKind, Timestamp, WindowResult,
     sink::{RowSink, Sink},
     source::RejectedRow,
 };
@@ -17,15 +17,14 @@ use serde::Serialize;
 
 use super::{
     Flight,
+    figures::{Column, Figure},
     flight::Key,
     options::{Failed, Format, Options},
+    windows::Delays,
 };
 
 /// What errors call the results' destination where no file is named.
 pub(crate) const STANDARD_OUTPUT: &str = "standard output";
-
-/// What is known of the delays in a window.
-pub(crate) type Delays = WindowResult<Key, Stats>;
 
 /// The sink for results, as the options want it.
 pub(crate) fn results(options: &Options) -> Result<impl Sink<Delays> + use<>, Failed> {
@@ -33,10 +32,15 @@ pub(crate) fn results(options: &Options) -> Result<impl Sink<Delays> + use<>, Fa
         Some(path) => (path.display().to_string(), Box::new(create(path)?)),
         None => (STANDARD_OUTPUT.to_owned(), Box::new(io::stdout())),
     };
-    let (header, row): (_, fn(&mut Vec<u8>, &Record<Delays>)) = match options.format {
-        Format::Csv => (CSV_HEADER.to_owned(), csv_row),
+    let columns = columns(options);
+    let (header, row): (_, fn(&mut Vec<u8>, &[Column], &[Field])) = match options.format {
+        Format::Csv => (csv_header(&columns), csv_row),
         Format::Jsonl => (String::new(), json_row),
-        Format::Table => (table_header(), table_row),
+        Format::Table => (table_header(&columns), table_row),
+    };
+    let row = move |rows: &mut Vec<u8>, record: &Record<Delays>| {
+        // Those of no column here are the last.
+        row(rows, &columns, &fields(&record.value)[..columns.len()]);
     };
     Ok(RowSink::new(target, writer, row).with_header(&header))
 }
@@ -137,43 +141,80 @@ pub(crate) fn summary(report: &JobReport) {
     ));
 }
 
-const CSV_HEADER: &str = "window_start,window_end,key,count,mean_delay_min,min_delay_min,max_delay_min\n";
-
-fn csv_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: delays, .. } = &record.value;
-    let (start, end, mean) = (Time(window.start), Time(window.end), Mean(delays));
-    csv(rows, &[&start, &end, key, &delays.count, &mean, &delays.min, &delays.max]);
+/// The columns of the results, as the options want them.
+fn columns(options: &Options) -> Vec<Column> {
+    const WINDOW: [Column; 3] = [
+        Column::text("window_start", "window start", 20),
+        Column::text("window_end", "window end", 20),
+        Column::text("key", "key", 10),
+    ];
+    const FIRING: [Column; 2] = [Column::text("kind", "kind", 10), Column::number("number", "number", 6)];
+    let firing = if options.lateness().is_some() { &FIRING[..] } else { &[] };
+    [&WINDOW, options.agg.columns(), firing].concat()
 }
 
-fn json_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: delays, .. } = &record.value;
-    append(
-        rows,
-        format_args!(
-            r#"{{"window_start":"{}","window_end":"{}","key":"#,
-            Time(window.start),
-            Time(window.end)
-        ),
-    );
-    serde_json::to_writer(&mut *rows, key).expect("a text can be written to memory as JSON");
-    append(rows, format_args!(r#","count":{},"mean_delay_min":{}"#, delays.count, Mean(delays)));
-    append(rows, format_args!(r#","min_delay_min":{},"max_delay_min":{}}}"#, delays.min, delays.max));
+/// What stands in a column; nothing where a figure is missing.
+type Field = ArrayString<32>;
+
+/// All that there is to be told of a result.
+fn fields(result: &Delays) -> ArrayVec<Field, 9> {
+    let WindowResult { window, key, value: figures, kind, number } = result;
+    let mut fields = ArrayVec::new();
+    fields.extend([field(Time(window.start)), field(Time(window.end)), field(key)]);
+    fields.extend(figures.iter().map(field));
+    fields.extend([field(Kind(*kind)), field(number)]);
+    fields
+}
+
+fn field(value: impl fmt::Display) -> Field {
+    let mut field = Field::new();
+    write!(field, "{value}").expect("times, keys and numbers are short");
+    field
+}
+
+fn csv_header(columns: &[Column]) -> String {
+    let names: Vec<_> = columns.iter().map(|column| column.name).collect();
+    names.join(",") + "\n"
+}
+
+fn csv_row(rows: &mut Vec<u8>, _: &[Column], fields: &[Field]) {
+    let fields: ArrayVec<&dyn fmt::Display, 9> = fields.iter().map(|field| field as _).collect();
+    csv(rows, &fields);
+}
+
+fn json_row(rows: &mut Vec<u8>, columns: &[Column], fields: &[Field]) {
+    for (index, (column, field)) in columns.iter().zip(fields).enumerate() {
+        append(rows, format_args!("{}\"{}\":", if index == 0 { '{' } else { ',' }, column.name));
+        match field.as_str() {
+            text if column.is_text => {
+                serde_json::to_writer(&mut *rows, text).expect("a text can be written to memory as JSON");
+            }
+            "" => append(rows, format_args!("null")),
+            number => append(rows, format_args!("{number}")),
+        }
+    }
+    rows.extend_from_slice(b"}\n");
+}
+
+fn table_header(columns: &[Column]) -> String {
+    let mut row = Vec::new();
+    table(&mut row, columns, columns.iter().map(|column| column.title));
+    String::from_utf8(row).expect("titles are text")
+}
+
+fn table_row(rows: &mut Vec<u8>, columns: &[Column], fields: &[Field]) {
+    table(rows, columns, fields.iter().map(|field| if field.is_empty() { "-" } else { field }));
+}
+
+fn table<'a>(rows: &mut Vec<u8>, columns: &[Column], texts: impl Iterator<Item = &'a str>) {
+    for (index, (Column { width, is_text, .. }, text)) in columns.iter().zip(texts).enumerate() {
+        let gap = if index == 0 { "" } else { "  " };
+        match is_text {
+            true => append(rows, format_args!("{gap}{text:<width$}")),
+            false => append(rows, format_args!("{gap}{text:>width$}")),
+        }
+    }
     rows.push(b'\n');
-}
-
-fn table_header() -> String {
-    let columns = ["window start", "window end", "key", "count", "mean min", "min", "max"];
-    let [start, end, key, count, mean, min, max] = columns;
-    format!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n")
-}
-
-fn table_row(rows: &mut Vec<u8>, record: &Record<Delays>) {
-    let WindowResult { window, key, value: Stats { count, min, max, .. }, .. } = &record.value;
-    let (start, end, mean) = (Time(window.start), Time(window.end), Mean(&record.value.value));
-    append(
-        rows,
-        format_args!("{start:<20}  {end:<20}  {key:<10}  {count:>7}  {mean:>9}  {min:>6}  {max:>6}\n"),
-    );
 }
 
 /// An instant as `2013-01-01T06:00:00Z`.
@@ -187,13 +228,28 @@ impl fmt::Display for Time {
     }
 }
 
-/// A mean to three decimals.
-struct Mean<'a>(&'a Stats);
+/// Why a result came, in one word.
+struct Kind(ResultKind);
 
-impl fmt::Display for Mean<'_> {
+impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let width = f.width().unwrap_or(0);
-        write!(f, "{:width$.3}", self.0.mean())
+        f.write_str(match self.0 {
+            ResultKind::OnTime => "on_time",
+            ResultKind::Correction => "correction",
+            ResultKind::Retraction => "retraction",
+            _ => "other",
+        })
+    }
+}
+
+impl fmt::Display for Figure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Count(count) => count.fmt(f),
+            Self::Minutes(minutes) => minutes.fmt(f),
+            Self::Decimal(decimal) => write!(f, "{decimal:.3}"),
+            Self::Missing => Ok(()),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The example on its real input, as a user starts it, against a naive recomputation.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::{BufRead, BufReader, Read},
     path::{Path, PathBuf},
@@ -14,7 +14,7 @@ use flate2::read::MultiGzDecoder;
 use crate::{
     equivalence::{BATCHES, WORKERS},
     examples,
-    naive::{self, Outcome},
+    naive::{self, Firing, Lateness, Outcome},
 };
 
 /// The example's program.
@@ -34,6 +34,7 @@ pub(crate) fn scratch(test: &str) -> PathBuf {
 }
 
 struct Flight {
+    row: String,
     departed_at: i64,
     carrier: String,
     origin: String,
@@ -62,7 +63,7 @@ static FLIGHTS: LazyLock<Vec<Flight>> = LazyLock::new(|| {
         let number = |column: usize| fields[column].parse().expect("a number");
         let text = |column: usize| fields[column].to_owned();
         let [carrier, origin, dest] = [2, 4, 5].map(text);
-        Flight { departed_at: number(1), carrier, origin, dest, arr_delay: number(7) }
+        Flight { row: line.to_owned(), departed_at: number(1), carrier, origin, dest, arr_delay: number(7) }
     });
     flights.collect()
 });
@@ -200,15 +201,32 @@ fn many_choices_of_windows_keys_and_disorder_agree_with_the_recomputation() {
 fn jsonl_and_table_say_the_same_as_csv() {
     let (text, ..) =
         expected(&Choice { by: "carrier", size_min: 360, every_min: 60, disorder_min: 720 }, FLIGHTS.len());
+    formats_agree(&["--by", "carrier"], &text);
+    for options in [
+        // Some windows have a single flight, and so no variance.
+        &["--agg", "variance", "--by", "carrier-dest", "--size", "1d", "--every", "1d"][..],
+        &["--agg", "top", "--session", "2h", "--disorder", "2h", "--lateness", "1d", "--retract"],
+    ] {
+        let text = String::from_utf8(run(&[options, &["--format", "csv"]].concat()).stdout).unwrap();
+        assert!(text.lines().count() > 1_000, "{options:?}");
+        formats_agree(options, &text);
+    }
+}
+
+fn formats_agree(options: &[&str], text: &str) {
     let mut rows = text.lines();
     let columns: Vec<_> = rows.next().unwrap().split(',').collect();
-    let json = String::from_utf8(run(&["--by", "carrier", "--format", "jsonl"]).stdout).unwrap();
-    let table = String::from_utf8(run(&["--by", "carrier"]).stdout).unwrap();
+    let json = String::from_utf8(run(&[options, &["--format", "jsonl"]].concat()).stdout).unwrap();
+    let table = String::from_utf8(run(options).stdout).unwrap();
     assert_eq!(json.lines().count(), text.lines().count() - 1);
     assert_eq!(table.lines().count(), text.lines().count());
     for ((row, json), table) in rows.zip(json.lines()).zip(table.lines().skip(1)) {
         let fields: Vec<_> = row.split(',').collect();
-        assert_eq!(table.split_whitespace().collect::<Vec<_>>(), fields);
+        let or_none = |field: &&str| if field.is_empty() { "-".to_owned() } else { (*field).to_owned() };
+        assert_eq!(
+            table.split_whitespace().collect::<Vec<_>>(),
+            fields.iter().map(or_none).collect::<Vec<_>>()
+        );
         let json: BTreeMap<String, serde_json::Value> = serde_json::from_str(json).unwrap();
         assert_eq!(json.len(), columns.len());
         for (column, field) in columns.iter().zip(&fields) {
@@ -216,6 +234,221 @@ fn jsonl_and_table_say_the_same_as_csv() {
                 serde_json::Value::String(text) => assert_eq!(text, field),
                 number => assert_eq!(number.as_f64(), field.parse().ok(), "{column} of {row}"),
             }
+        }
+    }
+}
+
+/// How windows are cut, and how long they are kept, as options say it and in minutes.
+struct Cut {
+    options: &'static [&'static str],
+    /// The gap of sessions, or the size of windows and how often one starts.
+    minutes: Result<i64, (i64, i64)>,
+    disorder_min: i64,
+    allowed_min: i64,
+    retracts: bool,
+}
+
+const CUTS: [Cut; 4] = [
+    Cut {
+        options: &["--size", "4h", "--every", "90m", "--disorder", "12h"],
+        minutes: Err((240, 90)),
+        disorder_min: 720,
+        allowed_min: 0,
+        retracts: false,
+    },
+    Cut {
+        options: &["--size", "6h", "--every", "3h", "--disorder", "2h", "--lateness", "3h"],
+        minutes: Err((360, 180)),
+        disorder_min: 120,
+        allowed_min: 180,
+        retracts: false,
+    },
+    Cut {
+        options: &["--session", "90m", "--disorder", "2h"],
+        minutes: Ok(90),
+        disorder_min: 120,
+        allowed_min: 0,
+        retracts: false,
+    },
+    Cut {
+        options: &["--session", "1h", "--disorder", "30m", "--lateness", "2h", "--retract"],
+        minutes: Ok(60),
+        disorder_min: 30,
+        allowed_min: 120,
+        retracts: true,
+    },
+];
+
+impl Cut {
+    /// All results that there should be, and the late flights.
+    fn firings(&self, flights: &[&Flight], by: &str) -> (Vec<Firing<String>>, Vec<usize>) {
+        let input = flights.iter().map(|flight| (flight.departed_at, flight.key(by)));
+        let lateness = Lateness { allowed: self.allowed_min * 60, retracts: self.retracts };
+        let disorder = self.disorder_min * 60;
+        let (mut firings, late) = match self.minutes {
+            Ok(gap) => naive::sessions(input, gap * 60, disorder, lateness),
+            Err((size, every)) => naive::kept_windows(input, (size * 60, every * 60), disorder, lateness),
+        };
+        if self.allowed_min == 0 {
+            firings.sort_by(|one, other| (one.end, &one.key).cmp(&(other.end, &other.key)));
+        }
+        (firings, late)
+    }
+
+    /// The row of a result.
+    fn row(&self, firing: &Firing<String>, figures: &str) -> String {
+        let Firing { start, end, key, kind, number, .. } = firing;
+        let row = format!("{},{},{key},{figures}", time(*start), time(*end));
+        if self.allowed_min > 0 { format!("{row},{kind},{number}") } else { row }
+    }
+
+    /// Checks the rows of a run: where windows are kept, those of each key.
+    fn check(&self, found: &str, header: &str, expected: &[String], tolerance: f64) {
+        let mut found = found.lines();
+        let kept = if self.allowed_min > 0 { ",kind,number" } else { "" };
+        assert_eq!(
+            found.next(),
+            Some(format!("window_start,window_end,key,{header}{kept}").as_str()),
+            "{:?}",
+            self.options
+        );
+        let (mut found, mut expected): (Vec<_>, Vec<_>) =
+            (found.collect(), expected.iter().map(String::as_str).collect());
+        if self.allowed_min > 0 {
+            let key = |row: &&str| row.split(',').nth(2).map(str::to_owned);
+            found.sort_by_cached_key(key);
+            expected.sort_by_cached_key(key);
+        }
+        let differ = found.iter().zip(&expected).find(|(found, expected)| !agree(found, expected, tolerance));
+        assert_eq!(differ, None, "{:?}", self.options);
+        assert_eq!(found.len(), expected.len(), "{:?}", self.options);
+    }
+}
+
+/// Whether two rows are the same, but for numbers that differ by a part of them.
+fn agree(found: &str, expected: &str, tolerance: f64) -> bool {
+    let number = |field: &str| field.parse::<f64>().unwrap_or(f64::NAN);
+    let fields = found.split(',').zip(expected.split(','));
+    let all = fields.clone().count() == expected.split(',').count();
+    all && { fields }.all(|(found, expected)| {
+        let (near, exact) = (number(found), number(expected));
+        found == expected || (near - exact).abs() < exact.abs() * tolerance + f64::EPSILON
+    })
+}
+
+/// What an aggregate makes of flights, as csv. Decimals that are only near the truth are not rounded.
+fn figures(agg: &str, flights: &[&Flight]) -> String {
+    let mut delays: Vec<_> = flights.iter().map(|flight| flight.arr_delay).collect();
+    delays.sort_unstable();
+    let (count, sum) = (delays.len(), delays.iter().sum::<i64>());
+    let mean = sum as f64 / count as f64;
+    let text = |number: Option<&i64>| number.map_or(String::new(), i64::to_string);
+    match agg {
+        "stats" => format!("{count},{mean:.3},{},{}", delays[0], delays[count - 1]),
+        "count" => count.to_string(),
+        "sum" => sum.to_string(),
+        "mean" => format!("{mean:.3}"),
+        "min" => delays[0].to_string(),
+        "max" => delays[count - 1].to_string(),
+        "variance" if count == 1 => format!("{mean:.3},,"),
+        "variance" => {
+            let squares = delays.iter().map(|delay| (*delay as f64 - mean).powi(2)).sum::<f64>();
+            let variance = squares / (count - 1) as f64;
+            format!("{mean:.3},{variance:.3},{:.3}", variance.sqrt())
+        }
+        "quantiles" | "median" => {
+            [50, 90, 99].map(|percent| delays[(count - 1) * percent / 100].to_string()).join(",")
+        }
+        "distinct" => flights.iter().map(|flight| &flight.dest).collect::<BTreeSet<_>>().len().to_string(),
+        "top" => [1, 2, 3].map(|place| text(count.checked_sub(place).map(|at| &delays[at]))).join(","),
+        "first-last" => {
+            let at = |flight: &&&Flight| (flight.departed_at, flight.arr_delay);
+            let [first, last] = [flights.iter().min_by_key(at), flights.iter().max_by_key(at)];
+            [first, last].map(|flight| text(flight.map(|flight| &flight.arr_delay))).join(",")
+        }
+        _ => unreachable!("{agg}"),
+    }
+}
+
+/// The aggregates, and the columns that they have.
+const AGGREGATES: [(&str, &str); 12] = [
+    ("stats", "count,mean_delay_min,min_delay_min,max_delay_min"),
+    ("count", "count"),
+    ("sum", "sum_delay_min"),
+    ("mean", "mean_delay_min"),
+    ("min", "min_delay_min"),
+    ("max", "max_delay_min"),
+    ("variance", "mean_delay_min,variance_delay_min2,stddev_delay_min"),
+    ("quantiles", "p50_delay_min,p90_delay_min,p99_delay_min"),
+    ("median", "p50_delay_min,p90_delay_min,p99_delay_min"),
+    ("distinct", "destinations"),
+    ("top", "worst_delay_min,second_delay_min,third_delay_min"),
+    ("first-last", "first_delay_min,last_delay_min"),
+];
+
+#[test]
+fn every_aggregate_over_every_kind_of_window_agrees_with_the_recomputation() {
+    // Late flights that departed at once are taken up by sessions in an order of their own.
+    let mut seen = BTreeSet::new();
+    let flights: Vec<_> = FLIGHTS[..12_000]
+        .iter()
+        .filter(|flight| seen.insert((flight.carrier.as_str(), flight.departed_at)))
+        .collect();
+    let file = scratch("aggregates").join("in.csv");
+    let header = "landed_at,departed_at,carrier,flight,origin,dest,dep_delay_min,arr_delay_min,distance_mi";
+    let rows: Vec<_> = flights.iter().map(|flight| flight.row.as_str()).collect();
+    fs::write(&file, format!("{header}\n{}\n", rows.join("\n"))).unwrap();
+    for (turn, cut) in CUTS.iter().enumerate() {
+        let (firings, _) = cut.firings(&flights, "carrier");
+        for (agg, columns) in AGGREGATES {
+            let row = |firing: &Firing<String>| {
+                let flights: Vec<_> = firing.records.iter().map(|at| flights[*at]).collect();
+                cut.row(firing, &figures(agg, &flights))
+            };
+            let expected: Vec<_> = firings.iter().map(row).collect();
+            let workers = ["1", "2"][turn % 2];
+            let arguments = ["--by", "carrier", "--format", "csv", "--agg", agg, "--workers", workers];
+            let input = ["--input", file.to_str().unwrap()];
+            let output = run(&[&arguments[..], &input, cut.options].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            let tolerance = if matches!(agg, "quantiles" | "median") { 0.011 } else { 0.0 };
+            cut.check(&String::from_utf8(output.stdout).unwrap(), columns, &expected, tolerance);
+        }
+    }
+}
+
+#[test]
+fn sessions_and_corrections_of_the_whole_year_agree_with_the_recomputation_however_they_run() {
+    let folder = scratch("kept");
+    let flights: Vec<_> = FLIGHTS.iter().collect();
+    for cut in &CUTS[1..] {
+        let (firings, mut late) = cut.firings(&flights, "origin");
+        let row = |firing: &Firing<String>| cut.row(firing, &firing.records.len().to_string());
+        let expected: Vec<_> = firings.iter().map(row).collect();
+        late.sort_unstable();
+        let ways = ["l3", "l4", "auto"].into_iter().flat_map(|tier| [(tier, "1"), (tier, "2")]);
+        // With several instances, the results of one may go ahead of those of another.
+        for (tier, workers) in ways.chain([("l4", "4")]) {
+            let path = |name: &str| folder.join(format!("{name}-{tier}-{workers}"));
+            let (late_file, report_file) = (path("late"), path("report"));
+            let arguments = ["--format", "csv", "--agg", "count", "--tier", tier, "--workers", workers];
+            let files = ["--late", late_file.to_str().unwrap(), "--report", report_file.to_str().unwrap()];
+            let output = run(&[&arguments[..], &files, cut.options].concat());
+            assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+            cut.check(&String::from_utf8(output.stdout).unwrap(), "count", &expected, 0.0);
+
+            let report = report(&report_file);
+            let on_time = FLIGHTS.len() - late.len();
+            let counts =
+                [("results", expected.len()), ("records_late", late.len()), ("records_on_time", on_time)];
+            for (name, count) in counts {
+                assert_eq!(report[name], count as f64, "{name} of {:?}", cut.options);
+            }
+            let found = fs::read_to_string(late_file).unwrap();
+            let line = |row: &str| row.split(',').next().and_then(|line| line.parse::<usize>().ok());
+            let mut found: Vec<_> = found.lines().skip(1).filter_map(line).map(|line| line - 2).collect();
+            found.sort_unstable();
+            assert_eq!(found, late, "{:?}", cut.options);
         }
     }
 }
