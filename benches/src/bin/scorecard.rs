@@ -32,7 +32,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 31] = [
+const ROWS: [(&str, fn() -> Comparison); 34] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),
@@ -42,6 +42,9 @@ const ROWS: [(&str, fn() -> Comparison); 31] = [
     ("join/window/timely", join::against_timely),
     ("window/sliding-sum-60-1/hand", windows::sliding_sum_hand),
     ("window/10000-slides/recompute", windows::ten_thousand_slides),
+    ("window/sliding-max-60-1/two-stacks", windows::sliding_max_two_stacks),
+    ("window/sliding-max/uwheel", windows::sliding_max_uwheel),
+    ("window/out-of-order-fiba/btreemap", windows::out_of_order_btreemap),
     ("window/insert-evict-p9999/two-stacks", windows::insert_evict_two_stacks),
     ("state/growth-worst/hashbrown", growth::worst_hashbrown),
     ("chain/fused-4/hand", chain::four_hand),
