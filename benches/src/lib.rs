@@ -14,7 +14,7 @@
 //! | [`rings`] | the channels, against bare atomics and other crates |
 //! | [`plan`] | jobs that find out by themselves how to run, against all ways there are |
 //! | [`two_threads`] | a producer and a consumer on cores of their own, timed together |
-//! | [`windows`] | windows that overlap, against a loop by hand and against recomputing |
+//! | [`windows`] | windows that overlap, against a loop by hand, other ways to put them together, and a wheel |
 //!
 //! `cargo run --release -p nacreous-benches --bin scorecard` runs them all.
 

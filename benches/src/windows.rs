@@ -1,8 +1,13 @@
-//! Windows that overlap: against a loop written by hand, against putting each together anew, and the queue that they are made of
-//! against two stacks.
+//! Windows that overlap: against a loop written by hand, against other ways to put them together, and against a wheel. And what
+//! they are made of by itself: a queue against two stacks, a tree against recomputing.
 
 mod hand;
+mod tree;
 mod two_stacks;
+mod wheel;
+
+pub use tree::out_of_order_btreemap;
+pub use wheel::sliding_max_uwheel;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -12,7 +17,7 @@ use std::{
 
 use nacreous::{
     BoxError,
-    algorithm::{Recompute, using},
+    algorithm::{self, Recompute, using},
     prelude::*,
     sink::Sink,
 };
@@ -62,58 +67,80 @@ impl Readings {
     }
 }
 
-/// Sums over so many seconds, each second, by key; in the runtime.
+/// What an aggregate comes to over so many seconds, each second, by key; in the runtime.
 fn ours<A>(readings: Readings, size: Duration, aggregate: A) -> u64
 where
     A: Aggregate<(i64, Reading), Out = i64> + Clone + Send + 'static,
 {
     let graph = Graph::new();
     let windows = Sliding::new(size, Duration::from_secs(1)).expect("the size is longer than a second");
-    let (sums, _late) = graph
+    let (results, _late) = graph
         .iter(readings.iter())
         .event_time(|(time, _)| Timestamp::from_nanos(*time), BoundedDisorder::NONE)
         .key_by(|(_, reading)| reading.key)
         .window(windows)
         .aggregate(aggregate);
-    let digest = Arc::default();
-    let _ = sums.to(Digested(Arc::clone(&digest)));
+    let results_digest = Arc::default();
+    let _ = results.to(Digested(Arc::clone(&results_digest), |key| key));
     graph.run(JobOptions::default()).expect("the job runs");
-    digest.lock().unwrap_or_else(PoisonError::into_inner).value()
+    digest_in(&results_digest)
 }
 
-/// Ends the stream of sums in their digest.
-struct Digested(Arc<Mutex<Digest>>);
+/// Ends a stream of results in their digest, of which the key's number is a part.
+struct Digested<K>(Arc<Mutex<Digest>>, fn(K) -> u64);
 
-impl Sink<WindowResult<u64, i64>> for Digested {
-    fn write(&mut self, sums: &mut vec::Drain<'_, Record<WindowResult<u64, i64>>>) -> Result<(), BoxError> {
-        let mut digest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        for record in sums {
+impl<K: Send + 'static> Sink<WindowResult<K, i64>> for Digested<K> {
+    fn write(&mut self, results: &mut vec::Drain<'_, Record<WindowResult<K, i64>>>) -> Result<(), BoxError> {
+        let Self(digest, number) = self;
+        let mut digest = digest.lock().unwrap_or_else(PoisonError::into_inner);
+        for record in results {
             let WindowResult { window, key, value, .. } = record.value;
-            add(&mut digest, window.start.as_nanos(), key, value);
+            add(&mut digest, window.start.as_nanos(), number(key), value);
         }
         Ok(())
     }
 }
 
-fn add(digest: &mut Digest, start: i64, key: u64, sum: i64) {
-    digest.add(&[start.cast_unsigned(), key, sum.cast_unsigned()]);
+fn digest_in(digest: &Mutex<Digest>) -> u64 {
+    digest.lock().unwrap_or_else(PoisonError::into_inner).value()
+}
+
+fn add(digest: &mut Digest, start: i64, key: u64, value: i64) {
+    digest.add(&[start.cast_unsigned(), key, value.cast_unsigned()]);
 }
 
 fn value_of((_, reading): &(i64, Reading)) -> i64 {
     reading.value
 }
 
-/// A minute by the second, a thousand keys of which each has sixteen records a second, against a ring for each key.
-pub fn sliding_sum_hand() -> Comparison {
+const MINUTE: Duration = Duration::from_secs(hand::SLICES as u64);
+
+/// A thousand keys of which each has sixteen records a second.
+fn thousand_keys() -> (Readings, f64) {
     let readings = Readings::new(1_024, 1_024, 16_384);
-    let millions = readings.len() as f64 / 1e6;
+    (readings, readings.len() as f64 / 1e6)
+}
+
+/// Sums of a minute by the second, against a ring for each key.
+pub fn sliding_sum_hand() -> Comparison {
+    let (readings, millions) = thousand_keys();
     Comparison {
         id: "window/sliding-sum-60-1/hand",
         measure: Measure::Rate("M records/s"),
-        ours: timed(millions, move || {
-            ours(readings, Duration::from_secs(hand::SLICES as u64), sum(value_of))
-        }),
+        ours: timed(millions, move || ours(readings, MINUTE, sum(value_of))),
         rival: timed(millions, move || on_pinned_thread(|| hand::run(readings))),
+    }
+}
+
+/// The greatest of a minute by the second, which is no group: a queue for each key that never combines more than three times at
+/// once, against two stacks for each, which do less on average, in the same operator.
+pub fn sliding_max_two_stacks() -> Comparison {
+    let (readings, millions) = thousand_keys();
+    Comparison {
+        id: "window/sliding-max-60-1/two-stacks",
+        measure: Measure::Rate("M records/s"),
+        ours: timed(millions, move || ours(readings, MINUTE, max(value_of))),
+        rival: timed(millions, move || ours(readings, MINUTE, using(algorithm::TwoStacks, max(value_of)))),
     }
 }
 

@@ -187,6 +187,11 @@ impl fmt::Display for Explanation {
                 writeln!(f, "  task {number}: {}", task.lines(str::to_owned, " ⇒ "))?;
                 writeln!(f, "    {} records in", task.records_in)?;
                 task.write_costs(f)?;
+                for name in task.loops.iter().flatten() {
+                    if let Some(explanation) = name.explanation() {
+                        writeln!(f, "    {}: {explanation}", name.short())?;
+                    }
+                }
                 for edge in self.edges.iter().filter(|edge| edge.from == number) {
                     let ExplainedEdge { to, operator, records, .. } = edge;
                     let (worker, from) = (self.tasks[*to].worker, operator.short());
@@ -201,7 +206,48 @@ impl fmt::Display for Explanation {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
+    use crate::{
+        algorithm::{TwoStacks, using},
+        prelude::*,
+    };
+
+    #[test]
+    fn windows_say_how_they_are_put_together() {
+        let sliding = || Sliding::new(Duration::from_nanos(10), Duration::from_nanos(5)).expect("windows");
+        let explained = |build: &dyn Fn(&Graph)| {
+            let graph = Graph::new();
+            build(&graph);
+            let plan = graph.plan(JobOptions::default()).expect("a plan");
+            let text = plan.explain().to_string();
+            plan.start().expect("a job").wait().expect("it ends");
+            let line = text.lines().find_map(|line| line.trim().strip_prefix("aggregate: "));
+            line.expect("it is said").to_owned()
+        };
+        let keyed = |graph: &Graph| {
+            let numbers =
+                graph.iter(0..3_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+            numbers.key_by(|n| *n)
+        };
+        let group = explained(&|graph| _ = keyed(graph).window(sliding()).aggregate(count()).0.discard());
+        assert_eq!(group, "a running accumulator for each key, as the aggregate is a group");
+        let of = |n: &i64| *n;
+        let other = explained(&|graph| _ = keyed(graph).window(sliding()).aggregate(max(of)).0.discard());
+        assert_eq!(other, "DABA Lite for each key, as the aggregate is not known to be a group");
+        let chosen = explained(&|graph| {
+            keyed(graph).window(sliding()).aggregate(using(TwoStacks, max(of))).0.discard();
+        });
+        assert_eq!(chosen, "two stacks for each key, as chosen");
+        let kept = explained(&|graph| {
+            keyed(graph).window(sliding()).allowed_lateness(Duration::MAX).aggregate(max(of)).0.discard();
+        });
+        assert_eq!(kept, "a finger tree for each key, of which windows can be asked for again");
+        let tumbling = Sliding::tumbling(Duration::from_nanos(10)).expect("windows");
+        let one = explained(&|graph| _ = keyed(graph).window(tumbling).aggregate(max(of)).0.discard());
+        assert_eq!(one, "each window is one slice: nothing is put together");
+    }
 
     #[test]
     fn what_has_a_meaning_in_a_diagram_is_written_so_that_it_has_none() {

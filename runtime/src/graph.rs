@@ -216,7 +216,7 @@ impl Graph {
     /// Adds a source: the stream of its records, and that of the input it had to reject, which need not be used.
     #[track_caller]
     pub fn source<S: Source>(&self, source: S) -> (SourceStream<S>, Stream<S::Reject, FromPort<S::Reject>>) {
-        let (place, rejects) = self.add_source(Instances::WHOLE, OperatorName::here("source"));
+        let (place, rejects) = self.add_source(Instances::WHOLE, OperatorName::here(&"source"));
         (SourceStream { source, place }, rejects)
     }
 
@@ -227,7 +227,7 @@ impl Graph {
     where
         I: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>,
     {
-        let (place, _) = self.add_source::<Infallible>(Instances::WHOLE, OperatorName::here("iter"));
+        let (place, _) = self.add_source::<Infallible>(Instances::WHOLE, OperatorName::here(&"iter"));
         SourceStream { source: IterSource::new(items.into_iter()), place }
     }
 
@@ -278,7 +278,7 @@ impl Graph {
         parts: impl IntoIterator<Item = S>,
     ) -> (SourceStreams<S>, Stream<S::Reject>) {
         let parts: Vec<_> = parts.into_iter().collect();
-        let (place, rejects) = self.add_source(instances_of(&parts), OperatorName::here("sources"));
+        let (place, rejects) = self.add_source(instances_of(&parts), OperatorName::here(&"sources"));
         (SourceStreams { parts, place }, rejects)
     }
 
@@ -305,7 +305,7 @@ impl Graph {
         P: IntoIterator<Item: IntoIterator<Item: Send + 'static, IntoIter: Send + 'static>>,
     {
         let parts: Vec<_> = parts.into_iter().map(|items| IterSource::new(items.into_iter())).collect();
-        let (place, _) = self.add_source::<Infallible>(instances_of(&parts), OperatorName::here("iters"));
+        let (place, _) = self.add_source::<Infallible>(instances_of(&parts), OperatorName::here(&"iters"));
         SourceStreams { parts, place }
     }
 

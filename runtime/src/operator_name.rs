@@ -6,9 +6,11 @@ use std::{cell::Cell, fmt, mem, panic::Location};
 /// there, if any.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OperatorName {
-    kind: &'static str,
+    // These two by thin references: names are part of errors, which are to be small.
+    kind: &'static &'static str,
     at: &'static Location<'static>,
     label: Option<&'static str>,
+    explanation: Option<&'static &'static str>,
 }
 
 /// The number of an operator in its graph.
@@ -17,13 +19,23 @@ pub(crate) struct OperatorId(pub(crate) usize);
 
 impl OperatorName {
     #[track_caller]
-    pub(crate) fn here(kind: &'static str) -> Self {
-        Self { kind, at: Location::caller(), label: None }
+    pub(crate) fn here(kind: &'static &'static str) -> Self {
+        Self { kind, at: Location::caller(), label: None, explanation: None }
     }
 
     /// The same, with a name given by the user.
     pub(crate) fn labelled(self, label: &'static str) -> Self {
         Self { label: Some(label), ..self }
+    }
+
+    /// The same, with how it works.
+    pub(crate) fn explained(self, explanation: &'static &'static str) -> Self {
+        Self { explanation: Some(explanation), ..self }
+    }
+
+    /// How it works, where that depends on what it was given: what windows are put together of, say.
+    pub fn explanation(&self) -> Option<&'static str> {
+        self.explanation.copied()
     }
 
     /// The name that the user gave it, or else what it is.

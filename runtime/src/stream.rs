@@ -119,7 +119,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         O: Send + 'static,
         F: FnMut(T) -> O + Clone + Send + 'static,
     {
-        self.then(Map::new(f), OperatorName::here("map"))
+        self.then(Map::new(f), OperatorName::here(&"map"))
     }
 
     /// Keeps the values for which `predicate` is true. The others are counted in the job's report.
@@ -128,7 +128,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         F: FnMut(&T) -> bool + Clone + Send + 'static,
     {
-        self.then(Filter::new(predicate), OperatorName::here("filter"))
+        self.then(Filter::new(predicate), OperatorName::here(&"filter"))
     }
 
     /// Turns each value into another or into nothing. Values that become nothing count as filtered.
@@ -138,7 +138,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         O: Send + 'static,
         F: FnMut(T) -> Option<O> + Clone + Send + 'static,
     {
-        self.then(FilterMap::new(f), OperatorName::here("filter_map"))
+        self.then(FilterMap::new(f), OperatorName::here(&"filter_map"))
     }
 
     /// Turns each value into any number of others, all at its time.
@@ -151,7 +151,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         I: IntoIterator<Item: Send + 'static> + 'static,
         F: FnMut(T) -> I + Clone + Send + 'static,
     {
-        self.then(FlatMap::new(f), OperatorName::here("flat_map"))
+        self.then(FlatMap::new(f), OperatorName::here(&"flat_map"))
     }
 
     /// Shows each record to `f` and passes it on.
@@ -160,7 +160,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         F: FnMut(&Record<T>) + Clone + Send + 'static,
     {
-        self.then(Inspect::new(f), OperatorName::here("inspect"))
+        self.then(Inspect::new(f), OperatorName::here(&"inspect"))
     }
 
     /// Has an operator of your own work on whole batches, one that another can take the place of while the job runs: the
@@ -232,7 +232,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     {
         let replacer = Replacer::new();
         let operator = Replaceable::new(operator, &replacer);
-        let carried = self.carried.boxed().then(operator, OperatorName::here("replaceable"));
+        let carried = self.carried.boxed().then(operator, OperatorName::here(&"replaceable"));
         (Stream::of_results(carried), replacer)
     }
 
@@ -243,7 +243,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         K: Hash + Eq + Clone + Send + 'static,
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
-        let keyed = self.then(KeyBy::new(key), OperatorName::here("key_by"));
+        let keyed = self.then(KeyBy::new(key), OperatorName::here(&"key_by"));
         KeyedStream::new(keyed.carried, Sharing::default())
     }
 
@@ -262,7 +262,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         K: Ord + Send + 'static,
         F: FnMut(&T) -> K + Clone + Send + 'static,
     {
-        let name = OperatorName::here("order_by");
+        let name = OperatorName::here(&"order_by");
         // Behind a window the watermarks that close windows will do.
         self.carried.graph.borrow_mut().needs.any |= self.carried.accountable;
         let gathered = Stream { carried: self.carried.gather(), records: PhantomData };
@@ -275,7 +275,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// If the graph has been started.
     #[track_caller]
     pub fn to<S: Sink<T>>(self, sink: S) -> Ended {
-        self.end(sink, OperatorName::here("to"))
+        self.end(sink, OperatorName::here(&"to"))
     }
 
     /// Ends the stream in a function that is called with each record, in the loop that it comes out of. A sink
@@ -285,7 +285,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// If the graph has been started.
     #[track_caller]
     pub fn for_each<F: FnMut(Record<T>) + Send + 'static>(self, f: F) -> Ended {
-        self.call(f, OperatorName::here("for_each"))
+        self.call(f, OperatorName::here(&"for_each"))
     }
 
     /// Ends the stream here: its records are counted and dropped.
@@ -294,7 +294,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// If the graph has been started.
     #[track_caller]
     pub fn discard(self) -> Ended {
-        self.call(drop, OperatorName::here("discard"))
+        self.call(drop, OperatorName::here(&"discard"))
     }
 
     /// Ends the stream in a vector. It grows without bound, and locks: for tests and small results.
@@ -304,7 +304,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     #[track_caller]
     pub fn collect(self) -> Collected<T> {
         let (sink, collected) = Collect::new();
-        let _ = self.end(sink, OperatorName::here("collect"));
+        let _ = self.end(sink, OperatorName::here(&"collect"));
         collected
     }
 

@@ -33,8 +33,8 @@ pub trait Algorithm {
     #[doc(hidden)]
     const SUBTRACTS: bool = false;
 
-    /// Its name, for people.
-    const NAME: &'static str;
+    /// What it is and why it was taken, for people.
+    const EXPLANATION: &'static str;
 }
 
 /// One running accumulator for each key: a slice is added when it comes in, and taken out when it leaves.
@@ -61,31 +61,31 @@ impl Algorithm for Running {
     type And<B: Algorithm> = B;
     const SUBTRACTS: bool = true;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Running<A>>;
-    const NAME: &'static str = "running accumulator";
+    const EXPLANATION: &'static str = "a running accumulator for each key, as the aggregate is a group";
 }
 
 impl Algorithm for DabaLite {
     type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Stretches<queue::Spot, A>>;
-    const NAME: &'static str = "DABA Lite";
+    const EXPLANATION: &'static str = "DABA Lite for each key, as the aggregate is not known to be a group";
 }
 
 impl Algorithm for TwoStacks {
     type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::TwoStacks<A>>;
-    const NAME: &'static str = "two stacks";
+    const EXPLANATION: &'static str = "two stacks for each key, as chosen";
 }
 
 impl Algorithm for FingerTree {
     type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = queue::Kept;
-    const NAME: &'static str = "finger tree";
+    const EXPLANATION: &'static str = "a finger tree for each key, of which windows can be asked for again";
 }
 
 impl Algorithm for Recompute {
     type And<B: Algorithm> = Self;
     type Queue<A: Clone + Send + 'static> = InRows<queue::Recompute>;
-    const NAME: &'static str = "recomputation";
+    const EXPLANATION: &'static str = "put together anew for each window, as chosen";
 }
 
 /// An aggregate whose windows are put together by an algorithm of the user's choice; see [`using`].

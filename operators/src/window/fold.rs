@@ -1,3 +1,4 @@
+mod firing;
 mod recent;
 
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
@@ -17,6 +18,7 @@ use crate::{
     queue::{Combine, Queue},
     state::{KeyTable, Stopped},
 };
+use firing::Firing;
 use recent::Recent;
 
 /// The queue that an aggregate chooses.
@@ -87,6 +89,10 @@ struct Closing {
 /// Records of one slice.
 struct Slice<K, A> {
     number: SliceNumber,
+    /// Its first instant.
+    start: i64,
+    /// In nanoseconds.
+    length: u64,
     /// The number of the first window over it.
     first: i64,
     /// What the records of each key come to.
@@ -111,15 +117,6 @@ impl<K, A> InUse<K, A> for Used<'_, K, A> {
     {
         iter::once(&mut *self.recent).chain(self.slices.iter_mut().map(|slice| &mut slice.table))
     }
-}
-
-/// The window being emitted, which may take several calls if the output is narrow.
-struct Firing<K, A> {
-    window: TimeWindow,
-    /// What is taken out of the whole, if that is where it is.
-    extent: Extent,
-    /// The keys and accumulators of a window of one slice; taken out one by one, so that the table is empty in the end.
-    table: KeyTable<K, A>,
 }
 
 /// Where a record goes.
@@ -242,10 +239,14 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     #[inline(never)]
     fn turn_to(&mut self, time: Timestamp) -> Result<Place, u64> {
         self.leave_recent();
-        let number = self.windows.slice_at(time);
-        let (first, last) = self.windows.windows_over(number);
         let (_, own) = self.own;
         let Closing { open_from, kept_from } = own.max(self.closing);
+        if let Some(index) = self.open_at(time, open_from) {
+            self.make_recent(index);
+            return Ok(Place::Recent);
+        }
+        let number = self.windows.slice_at(time);
+        let (first, last) = self.windows.windows_over(number);
         if last < kept_from {
             return Err((last.abs_diff(first)).saturating_add(1));
         }
@@ -256,14 +257,34 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             Ok(index) => index,
             Err(index) => {
                 let table = self.tables.take(self.slices.len());
-                self.slices.insert(index, Slice { number, first, table });
+                let (start, length) = self.windows.extent(number);
+                self.slices.insert(index, Slice { number, start, length, first, table });
                 index
             }
         };
-        let (start, length) = self.windows.extent(number);
-        let table = mem::replace(&mut self.slices[index].table, KeyTable::absent());
-        self.recent = Recent { start, length, index: Some(index), records: 0, table };
+        self.make_recent(index);
         Ok(Place::Recent)
+    }
+
+    /// The slice of `time`, if there is one and all of its windows are open from this one on. Sought by what is known of the slices:
+    /// to compute its number takes divisions.
+    #[inline]
+    fn open_at(&self, time: Timestamp, open_from: i64) -> Option<usize> {
+        let time = time.as_nanos();
+        let index = self.slices.partition_point(|slice| slice.start <= time).checked_sub(1)?;
+        let Slice { start, length, first, .. } = &self.slices[index];
+        let is_within = time.wrapping_sub(*start).cast_unsigned() < *length;
+        (is_within && *first >= open_from).then_some(index)
+    }
+
+    /// Takes a slice's table. There is no recent one.
+    #[inline]
+    fn make_recent(&mut self, index: usize) {
+        let Self { recent, slices, .. } = self;
+        let slice = &mut slices[index];
+        (recent.start, recent.length, recent.index) = (slice.start, slice.length, Some(index));
+        // The one in its place is absent until it is put back.
+        mem::swap(&mut recent.table, &mut slice.table);
     }
 
     /// Takes a record not all of whose windows are open, or holds it until those that are closed for its own input are for all.
@@ -351,94 +372,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         self.tally.late += 1;
         self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
         out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-    }
-
-    /// The number of the first window with records that has not fired.
-    fn first_filled(&self) -> Option<i64> {
-        let Closing { open_from, .. } = self.closing;
-        if self.whole.reaches(self.windows.first_slice(open_from)) {
-            return Some(open_from);
-        }
-        self.slices.front().map(|slice| slice.first)
-    }
-
-    /// Puts together the window with this number, the oldest open one; slices that lie in windows before `kept_from` only, and in
-    /// no later one than this, do not stay.
-    fn assemble(&mut self, number: i64, kept_from: i64) {
-        self.firing.window = self.windows.window(number);
-        if self.fires_slices() {
-            // A slice that is a window by itself is not needed after it: its table goes as it is.
-            let mut slice = self.slices.pop_front().expect("a window that has records has its slice");
-            mem::swap(&mut self.firing.table, &mut slice.table);
-            return self.firing.table.begin_to_empty();
-        }
-        let Self { slices, tables, aggregate, whole, fault, .. } = self;
-        let by = by::<A, T>(aggregate);
-        while let Some(mut slice) = slices.pop_front_if(|slice| slice.first <= number) {
-            slice.table.begin_to_empty();
-            whole.enter(slice.number.get(), iter::from_fn(|| slice.table.take_next()), &by, fault);
-            tables.put_back(slice.table);
-        }
-        let stay_from = self.windows.first_slice(kept_from.min(number + 1));
-        self.firing.extent = Extent { slices: self.windows.slices_in(number), stay_from };
-        whole.fire();
-        self.fresh = slices.iter().map(|slice| slice.table.len()).sum();
-    }
-
-    /// Lets go of slices that lie in no window that is kept, where no window fires that would.
-    fn retire(&mut self, kept_from: i64) {
-        let stay_from = self.windows.first_slice(kept_from);
-        if !self.whole.is_from(stay_from) {
-            self.whole.fire();
-            let extent = Extent { stay_from, ..Extent::NOTHING };
-            let nothing = self.whole.next(&extent, &by::<A, T>(&self.aggregate), &mut self.fault);
-            debug_assert!(nothing.is_none(), "there is nothing in no slice");
-        }
-    }
-
-    /// Emits what is left of the window being fired: of one slice, keys in the order in which they first appeared in it; else
-    /// in the order in which they came into the windows that are kept.
-    fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Self { firing: Firing { window, extent, table }, aggregate, whole, tally, fault, .. } = self;
-        let by = by::<A, T>(aggregate);
-        let mut emit = |key, acc, out: &mut _| {
-            tally.results += 1;
-            Emit::emit(out, window.result(key, aggregate.finish(acc), ResultKind::OnTime, 0));
-        };
-        while !whole.has_fired() {
-            if !out.has_room() {
-                return Step::More;
-            }
-            let Some((key, acc)) = whole.next(extent, &by, fault) else { break };
-            emit(key, acc, out);
-        }
-        loop {
-            if !out.has_room() && !table.is_emptied() {
-                return Step::More;
-            }
-            let Some((key, acc)) = table.take_next() else { break };
-            emit(key, acc, out);
-        }
-        // The next slice is to get this one, which is still in cache.
-        self.tables.put_back(mem::replace(table, KeyTable::absent()));
-        Step::Done
-    }
-
-    /// Fires the windows that end at or before the watermark.
-    fn fire_until(&mut self, watermark: Watermark, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Closing { open_from, kept_from } = self.closing_at(watermark);
-        loop {
-            if self.fire(out) == Step::More {
-                return Step::More;
-            }
-            // Windows without records are passed over, however many there are.
-            let Some(number) = self.first_filled().filter(|number| *number < open_from) else { break };
-            self.assemble(number, kept_from);
-            self.closing.open_from = number + 1;
-        }
-        self.retire(kept_from);
-        self.closing = self.closing.max(Closing { open_from, kept_from });
-        Step::Done
     }
 }
 

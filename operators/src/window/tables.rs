@@ -177,12 +177,13 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
             *fault = Some(Fault::TooManyKeys { most: self.limits.most });
             return false;
         }
-        let mut unused = Vec::new();
         if !table.has_room() {
-            unused = table.make_room();
+            let unused = table.make_room();
+            unused.into_iter().for_each(|index| self.stock.give_back(TableBlock::Index(index)));
         }
-        let (_, old) = table.insert(key, hash, acc);
-        unused.into_iter().chain(old).for_each(|index| self.stock.give_back(TableBlock::Index(index)));
+        if let (_, Some(old)) = table.insert(key, hash, acc) {
+            self.stock.give_back(TableBlock::Index(old));
+        }
         true
     }
 

@@ -92,6 +92,7 @@ impl<A: Clone + Send + 'static, Q: Queue<A>> Live<A, Q> {
         self.queue.is_empty() && self.behind.is_empty()
     }
 
+    #[inline]
     fn query(
         &self,
         memory: &Q::Memory,
@@ -108,6 +109,23 @@ impl<A: Clone + Send + 'static, Q: Queue<A>> Live<A, Q> {
             (Some(queue), Some(behind)) => Some(by.joined(&queue, &behind)),
             (one, other) => one.or(other),
         }
+    }
+
+    /// What it comes to in a window, after which it lets go of what does not stay.
+    #[inline(always)]
+    fn pass(
+        &mut self,
+        memory: &mut Q::Memory,
+        behind: &mut FingerNodes<i64, A>,
+        extent: &Extent,
+        by: &impl Combine<A>,
+    ) -> Option<A> {
+        let acc = self.query(memory, behind, &extent.slices, by);
+        self.queue.evict_before(memory, extent.stay_from, by);
+        if !self.behind.is_empty() {
+            self.behind.evict_before(behind, extent.stay_from, |one, other| by.joined(one, other));
+        }
+        acc
     }
 }
 
@@ -266,13 +284,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         by: &impl Combine<A>,
         fault: &mut Option<Fault>,
     ) -> Option<(K, A)> {
-        let Self { keys: Keys { table, tables, dead, .. }, memory, behind, slices, .. } = self;
-        let mut pass = |live: &mut Live<A, Q>| {
-            let acc = live.query(memory, behind, &extent.slices, by);
-            live.queue.evict_before(memory, extent.stay_from, by);
-            live.behind.evict_before(behind, extent.stay_from, |one, other| by.joined(one, other));
-            acc
-        };
+        let Self { keys: Keys { table, dead, .. }, memory, behind, .. } = self;
         match &mut self.firing {
             Firing::Done => return None,
             Firing::From(slot) => {
@@ -282,30 +294,48 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
                     if live.is_dead() {
                         continue;
                     }
-                    let acc = pass(live);
+                    let acc = live.pass(memory, behind, extent, by);
                     *dead += usize::from(live.is_dead());
                     if let Some(acc) = acc {
                         return Some((key.clone(), acc));
                     }
                 }
             }
-            Firing::Sifting(old) => {
-                while let Some((key, mut live)) = old.take_next() {
-                    let acc = pass(&mut live);
-                    let next = acc.map(|acc| (key.clone(), acc));
-                    if !live.is_dead() {
-                        let hash = hash_key(&key);
-                        tables.begin(table, (key, hash), live, fault);
-                    }
-                    if next.is_some() {
-                        return next;
-                    }
+            Firing::Sifting(_) => {
+                let next = self.sift_next(extent, by, fault);
+                if next.is_some() {
+                    return next;
                 }
-                tables.put_back(mem::replace(old, KeyTable::absent()));
             }
         }
         self.firing = Firing::Done;
-        while slices.pop_front_if(|slice| *slice < extent.stay_from).is_some() {}
+        while self.slices.pop_front_if(|slice| *slice < extent.stay_from).is_some() {}
+        None
+    }
+
+    /// As [`next`](Self::next), of a table that is sifted.
+    // By itself, so that the way without it takes no more than it needs.
+    #[inline(never)]
+    fn sift_next(
+        &mut self,
+        extent: &Extent,
+        by: &impl Combine<A>,
+        fault: &mut Option<Fault>,
+    ) -> Option<(K, A)> {
+        let Self { keys: Keys { table, tables, .. }, memory, behind, firing, .. } = self;
+        let Firing::Sifting(old) = firing else { return None };
+        while let Some((key, mut live)) = old.take_next() {
+            let acc = live.pass(memory, behind, extent, by);
+            let next = acc.map(|acc| (key.clone(), acc));
+            if !live.is_dead() {
+                let hash = hash_key(&key);
+                tables.begin(table, (key, hash), live, fault);
+            }
+            if next.is_some() {
+                return next;
+            }
+        }
+        tables.put_back(mem::replace(old, KeyTable::absent()));
         None
     }
 }

@@ -30,7 +30,7 @@ fn a_record_missing_or_counted_twice_is_noticed() {
 
 #[test]
 fn a_record_lost_in_an_edge_is_noticed() {
-    let name = crate::OperatorName::here("map");
+    let name = crate::OperatorName::here(&"map");
     let mut edge = EdgeReport {
         from: name,
         to: name,

@@ -37,7 +37,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// Each of the two hands its records on in batches, by an edge; nothing is fused across it.
     #[track_caller]
     pub fn merge<V: Upstream<Out = T>>(self, other: Stream<T, V>) -> Stream<T> {
-        let name = OperatorName::here("merge");
+        let name = OperatorName::here(&"merge");
         self.carried.meets(&other.carried, name);
         let instances = self.carried.instances.meet(other.carried.instances);
         let accountable = self.carried.accountable && other.carried.accountable;
@@ -54,7 +54,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     where
         F: FnMut(&T) -> bool + Clone + Send + 'static,
     {
-        self.then(SplitBy::new(predicate), OperatorName::here("split")).part(Role::Main)
+        self.then(SplitBy::new(predicate), OperatorName::here(&"split")).part(Role::Main)
     }
 
     /// Turns each value into another, or refuses it: the stream of what came of it, and that of the reasons. Refused
@@ -81,7 +81,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         E: Send + 'static,
         F: FnMut(T) -> Result<O, E> + Clone + Send + 'static,
     {
-        self.then(TryMap::new(f), OperatorName::here("try_map")).part(Role::Side)
+        self.then(TryMap::new(f), OperatorName::here(&"try_map")).part(Role::Side)
     }
 
     /// Makes several streams of one: each record is cloned for each.
@@ -97,7 +97,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
         T: Clone,
     {
         const { assert!(N > 0, "a broadcast needs at least one stream to go to") };
-        let operator = self.carried.add_operator(OperatorName::here("broadcast"));
+        let operator = self.carried.add_operator(OperatorName::here(&"broadcast"));
         let (instances, accountable) = (self.carried.instances, self.carried.accountable);
         let graph = self.carried.graph.clone();
         let ports: [PortId; N] = array::from_fn(|_| self.carried.add_port(operator, instances, Role::Main));
@@ -111,7 +111,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// Records move to it in batches, by an edge; nothing is fused across it.
     #[track_caller]
     pub fn isolate(self) -> Stream<T> {
-        let (name, instances) = (OperatorName::here("isolate"), self.carried.instances);
+        let (name, instances) = (OperatorName::here(&"isolate"), self.carried.instances);
         self.isolate_in(instances, name)
     }
 
@@ -137,7 +137,7 @@ impl<T: Send + 'static, U: Upstream<Out = T>> Stream<T, U> {
     /// That of `isolate`. Parallel instances come together there.
     #[track_caller]
     pub fn isolate_on(self, worker: usize) -> Stream<T> {
-        self.isolate_in(Instances::At(worker), OperatorName::here("isolate_on"))
+        self.isolate_in(Instances::At(worker), OperatorName::here(&"isolate_on"))
     }
 
     fn isolate_in(self, instances: Instances, name: OperatorName) -> Stream<T> {

@@ -135,7 +135,7 @@ impl<K, T, U> KeyedStream<K, T, U> {
     pub fn parallelism(mut self, instances: usize) -> Self {
         let asked = NonZero::new(instances).filter(|asked| asked.get() <= JobOptions::WORKERS_MAX);
         if asked.is_none() {
-            let operator = OperatorName::here("parallelism");
+            let operator = OperatorName::here(&"parallelism");
             self.carried.graph.borrow_mut().refuse(GraphError::Parallelism { operator, asked: instances });
         }
         self.sharing.instances = Instances::Keyed(asked);
@@ -172,7 +172,7 @@ where
         F: FnMut(&mut T, T) + Clone + Send + 'static,
     {
         let limits = self.sharing.limits;
-        self.stateful(Reduce::new(limits, f), OperatorName::here("reduce"))
+        self.stateful(Reduce::new(limits, f), OperatorName::here(&"reduce"))
     }
 
     /// Turns each value into another by way of a state kept for each key, as [`Iterator::scan`] does: `initial` is what
@@ -189,7 +189,7 @@ where
         F: FnMut(&mut S, T) -> O + Clone + Send + 'static,
     {
         let limits = self.sharing.limits;
-        self.stateful(Scan::new(limits, initial, f), OperatorName::here("scan"))
+        self.stateful(Scan::new(limits, initial, f), OperatorName::here(&"scan"))
     }
 
     /// Has an operator of the user's own work on the records of each key, with state and timers: the stream of what it
@@ -258,7 +258,7 @@ where
     {
         let operator = ProcessWith::new(self.sharing.limits, process);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());
-        self.stateful(operator, OperatorName::here("process")).part(Role::Side)
+        self.stateful(operator, OperatorName::here(&"process")).part(Role::Side)
     }
 
     /// Joins each record with each of the other stream that has the same key and lies within an interval of time around
@@ -307,7 +307,7 @@ where
         O: Send + 'static,
         F: FnMut(&T, &R) -> O + Clone + Send + 'static,
     {
-        let name = OperatorName::here("join");
+        let name = OperatorName::here(&"join");
         let operator = IntervalJoin::new(self.sharing.limits, interval, f);
         let instances = self.sharing.instances_with(other.sharing, &self.carried, name);
         self.carried.graph.borrow_mut().needs.cadence.add(operator.edges());

@@ -57,7 +57,7 @@ impl<S: Source> SourceStream<S> {
         self.place.timed::<_, _, false>(
             vec![(self.source, time_of)],
             disorder,
-            OperatorName::here("event_time"),
+            OperatorName::here(&"event_time"),
         )
     }
 
@@ -72,7 +72,7 @@ impl<S: Source> SourceStream<S> {
     #[track_caller]
     pub fn arrival_time(self) -> Stream<S::Item, impl Upstream<Out = S::Item> + use<S>> {
         let parts = vec![(self.source, Arrival::new())];
-        self.place.timed::<_, _, false>(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
+        self.place.timed::<_, _, false>(parts, BoundedDisorder::NONE, OperatorName::here(&"arrival_time"))
     }
 }
 
@@ -104,14 +104,14 @@ impl<S: Source> SourceStreams<S> {
         F: FnMut(&S::Item) -> Timestamp + Clone + Send + 'static,
     {
         let parts = Part::all(self.parts).zip(iter::repeat(time_of)).collect();
-        self.place.timed::<_, _, true>(parts, disorder, OperatorName::here("event_time"))
+        self.place.timed::<_, _, true>(parts, disorder, OperatorName::here(&"event_time"))
     }
 
     /// Says that each record happens when it is read, as [`SourceStream::arrival_time`] has it.
     #[track_caller]
     pub fn arrival_time(self) -> Stream<S::Item, impl Upstream<Out = S::Item> + use<S>> {
         let parts = Part::all(self.parts).map(|part| (part, Arrival::new())).collect();
-        self.place.timed::<_, _, true>(parts, BoundedDisorder::NONE, OperatorName::here("arrival_time"))
+        self.place.timed::<_, _, true>(parts, BoundedDisorder::NONE, OperatorName::here(&"arrival_time"))
     }
 }
 

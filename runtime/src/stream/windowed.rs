@@ -1,9 +1,9 @@
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
 use nacreous_operators::{
-    Aggregate, CountFold, Counted, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding,
-    WindowFold, WindowJoin, WindowResult, Windowed,
-    algorithm::{FingerTree, using},
+    Aggregate, Algebra, CountFold, Counted, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing,
+    Sliding, WindowFold, WindowJoin, WindowResult, Windowed,
+    algorithm::{Algorithm, FingerTree, using},
 };
 use nacreous_watermark::{Cadence, Span};
 
@@ -150,7 +150,7 @@ where
         let KeptWindows { windows, allowed, retracts } = self.windows.clone();
         let operator = WindowFold::new(windows, using(FingerTree, aggregate));
         let operator = operator.with_limits(self.sharing.limits).with_lateness(allowed, retracts);
-        self.in_one_stage(operator, OperatorName::here("aggregate"))
+        self.in_one_stage(operator, OperatorName::here(&"aggregate").explained(&FingerTree::EXPLANATION))
     }
 }
 
@@ -198,7 +198,7 @@ where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let operator = SessionFold::new(self.windows, aggregate, self.sharing.limits);
-        self.in_one_stage(operator, OperatorName::here("aggregate"))
+        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
     }
 }
 
@@ -244,7 +244,7 @@ where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
         let operator = CountFold::new(self.windows, aggregate, self.sharing.limits);
-        self.in_one_stage(operator, OperatorName::here("aggregate"))
+        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
     }
 }
 
@@ -271,7 +271,7 @@ where
         let KeptWindows { windows, allowed, retracts } = self.windows;
         let operator =
             SessionFold::new(windows, aggregate, self.sharing.limits).with_lateness(allowed, retracts);
-        self.in_one_stage(operator, OperatorName::here("aggregate"))
+        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
     }
 }
 
@@ -349,7 +349,12 @@ where
     where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
     {
-        let name = OperatorName::here("aggregate");
+        let explanation = if self.windows.tumble() {
+            &"each window is one slice: nothing is put together"
+        } else {
+            &<A::Algebra as Algebra<A, T>>::Algorithm::EXPLANATION
+        };
+        let name = OperatorName::here(&"aggregate").explained(explanation);
         Stream::of_results(self.carried.aggregated(
             self.sharing.instances,
             self.windows,
@@ -397,7 +402,7 @@ where
         O: Send + 'static,
         F: FnMut(&T, &R) -> O + Clone + Send + 'static,
     {
-        let name = OperatorName::here("join");
+        let name = OperatorName::here(&"join");
         let instances = self.sharing.instances_with(other.sharing, &self.carried, name);
         let operator = WindowJoin::new(self.sharing.limits, self.windows, f);
         Stream::of_results(together(self.carried, other.carried, instances, name).then(operator, name))
