@@ -32,7 +32,7 @@ struct Options {
 }
 
 /// All rows, each made when its turn comes, so that it holds no memory before.
-const ROWS: [(&str, fn() -> Comparison); 34] = [
+const ROWS: [(&str, fn() -> Comparison); 37] = [
     ("flight-delays/hand", flight_delays::against_hand),
     ("keyed-sum/1-worker/hand", keyed_sum::against_hand),
     ("keyed-sum/1-worker/timely", keyed_sum::against_timely),

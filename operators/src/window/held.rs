@@ -14,18 +14,24 @@ pub(super) struct Held<T> {
     records: Pool<Record<T>>,
     /// How many there are.
     len: usize,
-    /// When they are due, and where they are.
-    due: TimerQueue,
-    /// Those that were held until the same watermark and are due, the latest first: their times are turned round.
-    released: TimerQueue,
+    /// How many have come.
+    came: u64,
+    /// When they are due, how many came before, and where they are.
+    due: TimerQueue<Ticket>,
+    /// Those that were held until the same watermark and are due, the latest first: their times are turned round. Those of one
+    /// instant are in the order in which they came, which is the same for a key wherever it is kept.
+    released: TimerQueue<Ticket>,
     /// The watermark that they were held until.
     until: Watermark,
 }
 
+/// How many came before it, and where it is.
+type Ticket = (u64, SlotNumber);
+
 impl<T> Held<T> {
     pub(super) fn new() -> Self {
         let (due, released) = (TimerQueue::new(), TimerQueue::new());
-        Self { records: Pool::new(), len: 0, due, released, until: Watermark::MIN }
+        Self { records: Pool::new(), len: 0, came: 0, due, released, until: Watermark::MIN }
     }
 
     pub(super) fn connect(&mut self, supplies: &mut impl Supplies)
@@ -49,7 +55,8 @@ impl<T> Held<T> {
         self.len += 1;
         // A record was behind it, so it has passed an instant.
         let passed = Timestamp::from_nanos(own.time().as_nanos() - 1);
-        self.due.push(passed, SlotNumber::new(place.number()));
+        self.due.push(passed, (self.came, SlotNumber::new(place.number())));
+        self.came += 1;
     }
 
     /// The least watermark that any are held until.
@@ -65,12 +72,12 @@ impl<T> Held<T> {
     pub(super) fn release(&mut self) -> Option<Record<T>> {
         if self.released.first().is_none() {
             self.until = self.until()?;
-            while let Some((_, slot)) = self.due.pop_due(self.until) {
-                let record = self.records.get(Place::numbered(slot.number()));
-                self.released.push(Timestamp::from_nanos(!record.time.as_nanos()), slot);
+            while let Some((_, ticket)) = self.due.pop_due(self.until) {
+                let record = self.records.get(Place::numbered(ticket.1.number()));
+                self.released.push(Timestamp::from_nanos(!record.time.as_nanos()), ticket);
             }
         }
-        let (_, slot) = self.released.pop_due(Watermark::END)?;
+        let (_, (_, slot)) = self.released.pop_due(Watermark::END)?;
         self.len -= 1;
         Some(self.records.remove(Place::numbered(slot.number())))
     }

@@ -2,6 +2,7 @@
 //!
 //! `cargo run --release --example flight_delays -- --help` lists the options.
 
+mod chosen;
 mod figures;
 mod flight;
 pub(crate) mod options;

@@ -320,3 +320,60 @@ fn keys_without_a_session_do_not_count_towards_the_limit() {
     out.advance(&mut fold, Watermark::END);
     assert_eq!(out.seen.len(), 10_000);
 }
+
+/// Puts values one behind the other, so that the order in which they come shows.
+#[derive(Clone)]
+struct InTurn;
+
+impl Aggregate<u32> for InTurn {
+    type Acc = Vec<u32>;
+    type Out = Vec<u32>;
+    type Algebra = crate::CommutativeMonoid;
+
+    fn lift(&self, value: &u32, _: Timestamp) -> Vec<u32> {
+        vec![*value]
+    }
+
+    fn combine(&self, acc: &mut Vec<u32>, other: &Vec<u32>) {
+        acc.extend(other);
+    }
+
+    fn finish(&self, acc: Vec<u32>) -> Vec<u32> {
+        acc
+    }
+}
+
+#[test]
+fn what_a_key_comes_to_in_between_does_not_depend_on_the_others() {
+    let session = Session::with_gap(Duration::from_nanos(10)).unwrap();
+    let of_the_first = |others: u32, seed| {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fold = SessionFold::new(session, InTurn, KeyLimits::default());
+        fold = fold.with_lateness(Duration::from_nanos(1_000).try_into().unwrap(), false);
+        let mut out = Narrow::new(usize::MAX);
+        for n in 0..300_u32 {
+            // Many are late, and of one instant.
+            let time = i64::from(n / 4) - 40 * i64::from(n % 3 > 0);
+            for key in 0..=others {
+                if key == 0 || random.bool() {
+                    let value = Keyed { key, value: n };
+                    fold.on_record(Record { time: Timestamp::from_nanos(time / 5 * 5), value }, &mut out);
+                }
+            }
+            if n % 20 == 0 {
+                out.advance(&mut fold, Watermark::at(Timestamp::from_nanos(i64::from(n / 4))));
+            }
+        }
+        out.advance(&mut fold, Watermark::END);
+        let said = out.seen.into_iter().filter_map(|record| match record.value {
+            Windowed::Result(result) => (result.key == 0).then_some((record.time, result)),
+            Windowed::Late(_) => None,
+        });
+        said.collect::<Vec<_>>()
+    };
+    let alone = of_the_first(0, 0);
+    assert!(alone.iter().filter(|(_, said)| said.kind == ResultKind::Correction).count() > 50);
+    for seed in 0..20 {
+        assert_eq!(of_the_first(7, seed), alone, "seed {seed}");
+    }
+}
