@@ -75,7 +75,7 @@ pub enum WindowError {
         after: Timestamp,
     },
     /// The size, or the gap, is longer than event time reaches.
-    #[error("window size: {0}")]
+    #[error("a window that long cannot be: {0}")]
     Span(#[from] SpanError),
 }
 
