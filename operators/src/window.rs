@@ -24,6 +24,8 @@ pub use session::{Session, SessionFold};
 pub use slicing::{SliceNumber, Slicing};
 pub use sliding::{Sliding, WindowError};
 
+use std::fmt;
+
 use nacreous_watermark::Timestamp;
 
 use crate::{Keyed, Record};
@@ -80,6 +82,16 @@ pub enum ResultKind {
     Correction,
     /// Takes back what was said before; a correction follows.
     Retraction,
+}
+
+impl fmt::Display for ResultKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnTime => "on time",
+            Self::Correction => "correction",
+            Self::Retraction => "retraction",
+        })
+    }
 }
 
 /// What comes out of a window operator.

@@ -98,7 +98,7 @@ pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, W
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{
-    BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream,
+    BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream, Timed,
     WindowedStream, Windows,
 };
 

@@ -1,8 +1,8 @@
 //! The windows of flights that the options want.
 
 use nacreous::{
-    BoxedStream, KeptWindows, Keyed, KeyedStream, Stats, Stream, Upstream, WindowResult, WindowedStream,
-    Windows, stats,
+    BoxedStream, KeptWindows, Keyed, KeyedStream, Stats, Stream, Timed, Upstream, WindowResult,
+    WindowedStream, stats,
 };
 
 use super::{
@@ -58,7 +58,7 @@ fn told_of(
 }
 
 /// The same windows, kept for late flights to correct.
-fn kept<K, T, U, W: Windows>(
+fn kept<K, T, U, W: Timed>(
     windows: WindowedStream<K, T, U, W>,
     options: &Options,
 ) -> WindowedStream<K, T, U, KeptWindows<W>> {

@@ -56,6 +56,13 @@ impl Windows for Counted {
     }
 }
 
+/// Windows whose bounds are times, so that they can be kept for records that come late: all but [`Counted`].
+pub trait Timed: Windows {}
+
+impl Timed for Sliding {}
+impl Timed for Periods {}
+impl Timed for Session {}
+
 /// Windows that are made of slices: [`Sliding`] and [`Periods`].
 pub trait Sliced: Windows + Slicing + Send + 'static {}
 
@@ -79,14 +86,15 @@ impl<K, T, U, W> WindowedStream<K, T, U, W> {
     }
 }
 
-impl<K, T, U, W: Windows> WindowedStream<K, T, U, W> {
+impl<K, T, U, W: Timed> WindowedStream<K, T, U, W> {
     /// Keeps windows for so long after they have fired, in event time: a record that comes behind the watermark, but not further
     /// than that, corrects each of its windows that has fired already.
     ///
     /// A window has one result on time, then one [correction](crate::ResultKind::Correction) for each late record of the key, at once,
     /// which says what all records so far come to; [`WindowResult::kind`] and [`number`](WindowResult::number) tell them apart. A
     /// correction's time is its window's last instant, as that of any result, and so behind the watermark: to whatever comes
-    /// next it is a late record. More than 292 years is for ever.
+    /// next it is a late record. ([`order_by`](Stream::order_by) lets late records pass at once, so where keys are in several
+    /// instances a correction may come out of it before what it corrects.) More than 292 years is for ever.
     ///
     /// ```
     /// use nacreous::{ResultKind, prelude::*};
