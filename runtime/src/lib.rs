@@ -98,8 +98,8 @@ pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, W
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{
-    BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream, Timed,
-    WindowedStream, Windows,
+    Aggregable, BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream,
+    Timed, WindowedStream, Windows,
 };
 
 /// What a program that builds a graph needs.

@@ -1,11 +1,9 @@
+mod kinds;
+
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
-use nacreous_operators::{
-    Aggregate, Algebra, CountFold, Counted, Either, Keyed, Operator, Periods, Session, SessionFold, Slicing,
-    Sliding, WindowFold, WindowJoin, WindowResult, Windowed,
-    algorithm::{Algorithm, FingerTree, using},
-};
-use nacreous_watermark::{Cadence, Span};
+use nacreous_operators::{Aggregate, Either, Keyed, Sliding, WindowJoin, WindowResult};
+use nacreous_watermark::Span;
 
 use super::{
     Stream,
@@ -13,6 +11,8 @@ use super::{
     keyed::{KeyedStream, Sharing, together},
 };
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
+use kinds::Site;
+pub use kinds::{Aggregable, KeptWindows, Sliced, Timed, Windows};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
 /// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key.
@@ -22,62 +22,6 @@ pub struct WindowedStream<K, T, U, W = Sliding> {
     sharing: Sharing,
     windows: W,
     records: PhantomData<fn() -> (K, T)>,
-}
-
-/// A way to cut a keyed stream into windows: [`Sliding`], [`Periods`], [`Session`] or [`Counted`].
-pub trait Windows: Clone {
-    /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
-    #[doc(hidden)]
-    fn close(&self, cadence: &mut Cadence, later: Span);
-}
-
-impl Windows for Sliding {
-    fn close(&self, cadence: &mut Cadence, later: Span) {
-        cadence.add(self.ends().later(later));
-    }
-}
-
-impl Windows for Periods {
-    fn close(&self, cadence: &mut Cadence, later: Span) {
-        cadence.add_instants(self.starts(), later);
-    }
-}
-
-/// A session is let go of at one of the instants at which others may fire.
-impl Windows for Session {
-    fn close(&self, cadence: &mut Cadence, _: Span) {
-        cadence.add(self.ends());
-    }
-}
-
-impl Windows for Counted {
-    fn close(&self, cadence: &mut Cadence, _: Span) {
-        cadence.add(self.ends());
-    }
-}
-
-/// Windows whose bounds are times, so that they can be kept for records that come late: all but [`Counted`].
-pub trait Timed: Windows {}
-
-impl Timed for Sliding {}
-impl Timed for Periods {}
-impl Timed for Session {}
-
-/// Windows that are made of slices: [`Sliding`] and [`Periods`].
-pub trait Sliced: Windows + Slicing + Send + 'static {}
-
-impl Sliced for Sliding {}
-impl Sliced for Periods {}
-
-/// The results of an aggregate, and the records that came too late.
-type Aggregates<K, T, A, U> = (Stream<WindowResult<K, <A as Aggregate<T>>::Out>, U>, Stream<Keyed<K, T>>);
-
-/// Windows that are kept for a while after they have fired: see [`allowed_lateness`](WindowedStream::allowed_lateness).
-#[derive(Debug, Clone)]
-pub struct KeptWindows<W> {
-    windows: W,
-    allowed: Span,
-    retracts: bool,
 }
 
 impl<K, T, U, W> WindowedStream<K, T, U, W> {
@@ -126,193 +70,23 @@ impl<K, T, U, W: Timed> WindowedStream<K, T, U, W> {
         let Self { carried, sharing, windows, .. } = self;
         let allowed = Span::at_most(lateness);
         windows.close(&mut carried.graph.borrow_mut().needs.cadence, allowed);
-        WindowedStream::new(carried, sharing, KeptWindows { windows, allowed, retracts: false })
+        WindowedStream::new(carried, sharing, KeptWindows::new(windows, allowed))
     }
 }
 
 impl<K, T, U, W> WindowedStream<K, T, U, KeptWindows<W>> {
     /// Has each correction preceded by a [retraction](crate::ResultKind::Retraction) of what it corrects, for whoever adds results up.
     pub fn retracting(mut self) -> Self {
-        self.windows.retracts = true;
+        self.windows.retract();
         self
     }
 }
 
-impl<K, T, U, W> WindowedStream<K, T, U, KeptWindows<W>>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-    W: Sliced,
-{
-    /// Aggregates the records of each key in each window: the stream of results, and that of records that come later than is
-    /// allowed. As [without lateness](WindowedStream::aggregate), with corrections.
-    #[track_caller]
-    pub fn aggregate<A>(
-        self,
-        aggregate: A,
-    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A, W>>
-    where
-        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
-    {
-        let KeptWindows { windows, allowed, retracts } = self.windows.clone();
-        let operator = WindowFold::new(windows, using(FingerTree, aggregate));
-        let operator = operator.with_limits(self.sharing.limits).with_lateness(allowed, retracts);
-        self.in_one_stage(operator, OperatorName::here(&"aggregate").explained(&FingerTree::EXPLANATION))
-    }
-}
-
-impl<K, T, U> WindowedStream<K, T, U, Session>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-{
-    /// Aggregates the records of each key in each session: the stream of results, and that of late records.
-    ///
-    /// A session begins with a record and ends a gap after its last one; its result leaves when the watermark has passed that, with
-    /// those bounds. A record is late if it belongs to no session that is open, and one of its own would have ended: it is behind
-    /// the watermark by the gap or more. Whether it is is decided when the watermark moves on.
-    ///
-    /// ```
-    /// use nacreous::prelude::*;
-    /// use std::time::Duration;
-    ///
-    /// let graph = Graph::new();
-    /// let (visits, _late) = graph
-    ///     .iter([("ada", 0), ("bob", 20), ("ada", 9), ("ada", 30)])
-    ///     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::from_nanos(15))?)
-    ///     .key_by(|(user, _)| *user)
-    ///     .window(Session::with_gap(Duration::from_nanos(10))?)
-    ///     .aggregate(count());
-    /// let visits = visits.collect();
-    /// graph.run(JobOptions::default())?;
-    /// let visit = |v: WindowResult<_, _>| (v.key, v.window.start.as_nanos(), v.window.end.as_nanos(), v.value);
-    /// let visits: Vec<_> = visits.take().into_iter().map(|record| visit(record.value)).collect();
-    /// assert_eq!(visits, [("ada", 0, 19, 2), ("bob", 20, 30, 1), ("ada", 30, 40, 1)]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Cost
-    /// A record: one look-up of its key, and a search among the key's sessions from the newest on. One that is behind the watermark
-    /// is kept until that moves on. Memory: keys with open sessions, and those; nothing is kept of others. Sources pass a watermark on
-    /// every sixteenth of the gap, or every millisecond if that is less, which ends a batch.
-    #[track_caller]
-    pub fn aggregate<A>(
-        self,
-        aggregate: A,
-    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
-    where
-        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
-    {
-        let operator = SessionFold::new(self.windows, aggregate, self.sharing.limits);
-        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
-    }
-}
-
-impl<K, T, U> WindowedStream<K, T, U, Counted>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-{
-    /// Aggregates so many records of each key at a time: the stream of results, and that of late records.
-    ///
-    /// A result's window is from its first record to its last. Records are counted in order of event time, when the watermark has
-    /// passed them; one behind the watermark is late. A window that is not full when the stream ends has no result.
-    ///
-    /// ```
-    /// use nacreous::{Counted, prelude::*};
-    /// use std::time::Duration;
-    ///
-    /// let graph = Graph::new();
-    /// let (sums, _late) = graph
-    ///     .iter([2, 1, 3, 5, 4, 6]) // out of order by one
-    ///     .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::from_nanos(2))?)
-    ///     .key_by(|_| ())
-    ///     .window(Counted::new(3, 2)?)
-    ///     .aggregate(sum(|n: &i64| *n));
-    /// let sums = sums.collect();
-    /// graph.run(JobOptions::default())?;
-    /// let sums: Vec<_> = sums.take().into_iter().map(|sum| sum.value.value).collect();
-    /// assert_eq!(sums, [1 + 2 + 3, 3 + 4 + 5]);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    ///
-    /// # Cost
-    /// A record waits for the watermark: a number of comparisons that grows with the logarithm of those that wait; then it is one
-    /// look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with what its
-    /// last records come to. Sources pass a watermark on every millisecond of event time, which ends a batch.
-    #[track_caller]
-    pub fn aggregate<A>(
-        self,
-        aggregate: A,
-    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
-    where
-        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
-    {
-        let operator = CountFold::new(self.windows, aggregate, self.sharing.limits);
-        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
-    }
-}
-
-impl<K, T, U> WindowedStream<K, T, U, KeptWindows<Session>>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-{
-    /// Aggregates the records of each key in each session: the stream of results, and that of records that come later than is
-    /// allowed. As [without lateness](WindowedStream::aggregate), with corrections.
-    ///
-    /// A late record that belongs to a session which has fired corrects it; it may make it longer, or join it to another one, and
-    /// then the correction has other bounds. If corrections are [retracting](WindowedStream::retracting), what was said of each
-    /// session that is part of the new one is taken back. Those of which the end is not closed yet say what they come to later.
-    #[track_caller]
-    pub fn aggregate<A>(
-        self,
-        aggregate: A,
-    ) -> Aggregates<K, T, A, impl Upstream<Out = WindowResult<K, A::Out>> + use<K, T, U, A>>
-    where
-        A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
-    {
-        let KeptWindows { windows, allowed, retracts } = self.windows;
-        let operator =
-            SessionFold::new(windows, aggregate, self.sharing.limits).with_lateness(allowed, retracts);
-        self.in_one_stage(operator, OperatorName::here(&"aggregate"))
-    }
-}
-
 impl<K, T, U, W> WindowedStream<K, T, U, W>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     U: Upstream<Out = Keyed<K, T>>,
-{
-    /// What an operator makes of the records where their keys are kept.
-    fn in_one_stage<R, O>(
-        self,
-        operator: O,
-        name: OperatorName,
-    ) -> (
-        Stream<WindowResult<K, R>, impl Upstream<Out = WindowResult<K, R>> + use<K, T, U, W, R, O>>,
-        Stream<Keyed<K, T>>,
-    )
-    where
-        R: Send + 'static,
-        O: Operator<Keyed<K, T>, Out = Windowed<K, T, R>> + Clone + Send + 'static,
-    {
-        let Self { carried, sharing, .. } = self;
-        Stream::of_results(carried.exchange(sharing.instances).then(operator, name)).part(Role::Side)
-    }
-}
-
-impl<K, T, U, W> WindowedStream<K, T, U, W>
-where
-    K: Hash + Eq + Clone + Send + 'static,
-    T: Send + 'static,
-    U: Upstream<Out = Keyed<K, T>>,
-    W: Sliced,
 {
     /// Aggregates the records of each key in each window: the stream of results, and that of late records.
     ///
@@ -342,10 +116,70 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Sessions
+    /// Of [`Session`](crate::Session) windows, a result has the bounds of the session, from its first record to a gap after its last.
+    /// A record is late if it belongs to no session that is open, and one of its own would have ended: it is behind the watermark by
+    /// the gap or more. Whether it is is decided when the watermark moves on.
+    ///
+    /// With [allowed lateness](Self::allowed_lateness), a late record that belongs to a session which has fired corrects it; it may make
+    /// it longer, or join it to another one, and then the correction has other bounds. If corrections are
+    /// [retracting](WindowedStream::retracting), what was said of each session that is part of the new one is taken back. Those of which
+    /// the end is not closed yet say what they come to later.
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (visits, _late) = graph
+    ///     .iter([("ada", 0), ("bob", 20), ("ada", 9), ("ada", 30)])
+    ///     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::from_nanos(15))?)
+    ///     .key_by(|(user, _)| *user)
+    ///     .window(Session::with_gap(Duration::from_nanos(10))?)
+    ///     .aggregate(count());
+    /// let visits = visits.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let visit = |v: WindowResult<_, _>| (v.key, v.window.start.as_nanos(), v.window.end.as_nanos(), v.value);
+    /// let visits: Vec<_> = visits.take().into_iter().map(|record| visit(record.value)).collect();
+    /// assert_eq!(visits, [("ada", 0, 19, 2), ("bob", 20, 30, 1), ("ada", 30, 40, 1)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Numbers of records
+    /// Of [`Counted`](crate::Counted) windows, a result's bounds are from the first record to the last. Records are counted in order of
+    /// event time, when the watermark has passed them; one behind the watermark is late. A window that is not full when the stream
+    /// ends has no result.
+    ///
+    /// ```
+    /// use nacreous::{Counted, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (sums, _late) = graph
+    ///     .iter([2, 1, 3, 5, 4, 6]) // out of order by one
+    ///     .event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::new(Duration::from_nanos(2))?)
+    ///     .key_by(|_| ())
+    ///     .window(Counted::new(3, 2)?)
+    ///     .aggregate(sum(|n: &i64| *n));
+    /// let sums = sums.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let sums: Vec<_> = sums.take().into_iter().map(|sum| sum.value.value).collect();
+    /// assert_eq!(sums, [1 + 2 + 3, 3 + 4 + 5]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cost
     /// A record: one look-up of its key, however many windows it lies in. A window that closes: nothing but its results if
     /// windows do not overlap; else a look-up for each key in the slice that has come in, and a visit to each key in the window,
     /// however many slices that has. Keys that are integers less than the number expected are found without a hash.
+    ///
+    /// Sessions: besides, a search among the key's sessions from the newest on. A record that is behind the watermark is kept until that
+    /// moves on. Memory: keys with open sessions, and those; nothing is kept of others. Sources pass a watermark on every sixteenth of
+    /// the gap, or every millisecond if that is less, which ends a batch.
+    ///
+    /// Numbers of records: a record waits for the watermark, a number of comparisons that grows with the logarithm of those that wait;
+    /// then it is one look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with
+    /// what its last records come to. Sources pass a watermark on every millisecond of event time, which ends a batch.
     #[track_caller]
     pub fn aggregate<A>(
         self,
@@ -356,21 +190,11 @@ where
     )
     where
         A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+        W: Aggregable<K, T, A>,
     {
-        let explanation = if self.windows.tumble() {
-            &"each window is one slice: nothing is put together"
-        } else {
-            &<A::Algebra as Algebra<A, T>>::Algorithm::EXPLANATION
-        };
-        let name = OperatorName::here(&"aggregate").explained(explanation);
-        Stream::of_results(self.carried.aggregated(
-            self.sharing.instances,
-            self.windows,
-            aggregate,
-            self.sharing.limits,
-            name,
-        ))
-        .part(Role::Side)
+        let Self { carried, sharing, windows, .. } = self;
+        let name = OperatorName::here(&"aggregate");
+        windows.aggregate(Site { carried, sharing, name }, aggregate).part(Role::Side)
     }
 }
 
