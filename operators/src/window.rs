@@ -1,5 +1,6 @@
 //! Windows of event time and the operator that aggregates over them.
 
+mod budget;
 mod counted;
 mod fold;
 mod held;

@@ -9,7 +9,7 @@ use nacreous_watermark::{Grid, Timestamp, Watermark};
 
 use super::{
     ResultKind, SliceNumber, Slicing, Sliding, TimeWindow, WindowError, WindowResult, Windowed,
-    resolution::Resolution,
+    budget::Budget, resolution::Resolution,
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
@@ -216,8 +216,9 @@ where
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
         self.passed = self.passed.max(Resolution::USUAL.seen(watermark));
         self.judge = self.judge.max(self.passed);
+        let mut budget = Budget::new();
         while self.order.is_due(self.passed) {
-            if !out.has_room() {
+            if !out.has_room() || budget.is_spent() {
                 return Step::More;
             }
             let (time, (_, slot)) = self.order.pop_due(self.passed).expect("one is due");

@@ -6,11 +6,12 @@ use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, Slicing, Sliding, TimeWindow, Windowed,
+    Lateness, ResultKind, Slicing, Sliding, Windowed,
+    budget::Budget,
     held::Held,
     slicing::SliceNumber,
     tables::{InUse, Tables},
-    whole::{Extent, Whole},
+    whole::Whole,
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally,
@@ -156,7 +157,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     /// An operator that has seen nothing yet, for a usual number of keys.
     pub fn new(windows: W, aggregate: A) -> Self {
         let limits = KeyLimits::default();
-        let zero = Timestamp::from_nanos(0);
         Self {
             windows,
             lateness: Lateness::default(),
@@ -169,11 +169,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             closing: Closing::NONE,
             own: (Watermark::MIN, Closing::NONE),
             held: Held::new(),
-            firing: Firing {
-                window: TimeWindow { start: zero, end: zero },
-                extent: Extent::NOTHING,
-                table: KeyTable::absent(),
-            },
+            firing: Firing::none(),
             fault: None,
             tally: Tally::default(),
             values: PhantomData,
@@ -449,15 +445,16 @@ where
     /// it has come as far as that of their own input.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
         self.leave_recent();
+        let mut budget = Budget::new();
         loop {
             let next = self.held.until().filter(|until| *until <= watermark);
-            if self.fire_until(next.unwrap_or(watermark), out) == Step::More {
+            if self.fire_until(next.unwrap_or(watermark), &mut budget, out) == Step::More {
                 return Step::More;
             }
             if next.is_none() {
                 return Step::Done;
             }
-            if !out.has_room() {
+            if !out.has_room() || budget.is_spent() {
                 return Step::More;
             }
             let record = self.held.release().expect("one is held until then");

@@ -9,7 +9,8 @@ use std::{hash::Hash, time::Duration};
 use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, held::Held, resolution::Resolution,
+    Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, budget::Budget, held::Held,
+    resolution::Resolution,
 };
 use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
@@ -180,13 +181,23 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     }
 
     /// Fires and lets go of what is due at a watermark.
-    fn fire_until(&mut self, watermark: Watermark, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
+    fn fire_until(
+        &mut self,
+        watermark: Watermark,
+        budget: &mut Budget,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) -> Step {
         while let Some((before, slot)) = self.due.take().or_else(|| self.timers.pop_due(watermark)) {
-            if !out.has_room() {
+            let results = self.tally.results;
+            if out.has_room() {
+                self.look_at(before, slot, out);
+            } else {
                 self.due = Some((before, slot));
                 return Step::More;
             }
-            self.look_at(before, slot, out);
+            if self.tally.results == results && budget.is_spent() {
+                return Step::More;
+            }
         }
         self.passed = self.passed.max(watermark);
         Step::Done
@@ -284,16 +295,17 @@ where
     /// Fires the sessions that have ended, in the order in which they end.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
         let watermark = self.session.resolution().seen(watermark);
+        let mut budget = Budget::new();
         loop {
             let next = self.behind.until().filter(|until| *until < watermark);
-            if self.fire_until(next.unwrap_or(watermark), out) == Step::More {
+            if self.fire_until(next.unwrap_or(watermark), &mut budget, out) == Step::More {
                 return Step::More;
             }
             if next.is_none() {
                 self.judge = self.judge.max(self.passed);
                 return Step::Done;
             }
-            if !out.has_room() {
+            if !out.has_room() || budget.is_spent() {
                 return Step::More;
             }
             let record = self.behind.release().expect("one is held until then");

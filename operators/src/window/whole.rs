@@ -2,7 +2,10 @@
 
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem, ops::RangeInclusive};
 
-use super::tables::{InUse, Tables};
+use super::{
+    budget::Budget,
+    tables::{InUse, Tables},
+};
 use crate::{
     Fault, KeyLimits, Prepared, Supplies,
     finger_tree::{FingerNodes, FingerTree},
@@ -17,8 +20,10 @@ pub(super) struct Whole<K, A: Clone + Send + 'static, Q: Queue<A>> {
     memory: Q::Memory,
     /// What has come to slices that were in already.
     behind: FingerNodes<i64, A>,
-    /// The slices in it, in order.
-    slices: VecDeque<i64>,
+    /// The slices in it, in order, and how many accumulators each has brought.
+    slices: VecDeque<(i64, usize)>,
+    /// How many those are.
+    held: usize,
     /// How many keys the window fired last had.
     fired: usize,
     firing: Firing<K, Live<A, Q>>,
@@ -163,6 +168,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
             memory: Q::Memory::default(),
             behind: FingerNodes::new(),
             slices: VecDeque::with_capacity(64),
+            held: 0,
             fired: 0,
             firing: Firing::Done,
         }
@@ -189,27 +195,30 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
 
     /// Whether there is anything in it from this slice on.
     pub(super) fn reaches(&self, slice: i64) -> bool {
-        self.slices.back().is_some_and(|newest| *newest >= slice)
+        self.slices.back().is_some_and(|(newest, _)| *newest >= slice)
     }
 
     /// Whether there is nothing in it before this slice.
     pub(super) fn is_from(&self, slice: i64) -> bool {
-        self.slices.front().is_none_or(|oldest| *oldest >= slice)
+        self.slices.front().is_none_or(|(oldest, _)| *oldest >= slice)
     }
 
-    /// Takes in a slice.
+    /// How many accumulators have come in whose slices have not left.
+    pub(super) fn held(&self) -> usize {
+        self.held
+    }
+
+    /// Takes in what a key has come to in a slice that has been [noted](Self::note).
+    #[inline]
     pub(super) fn enter(
         &mut self,
         slice: i64,
-        parts: impl Iterator<Item = (K, A)>,
+        (key, acc): (K, A),
         by: &impl Combine<A>,
         fault: &mut Option<Fault>,
     ) {
-        self.note(slice);
-        for (key, acc) in parts {
-            if let Some(live) = self.keys.live(&key, fault) {
-                live.queue.insert(&mut self.memory, slice, acc, by);
-            }
+        if let Some(live) = self.keys.live(&key, fault) {
+            live.queue.insert(&mut self.memory, slice, acc, by);
         }
     }
 
@@ -236,13 +245,15 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         } else {
             live.behind.insert(&mut self.behind, slice, acc, |one, other| by.joined(one, other));
         }
-        self.note(slice);
+        self.note(slice, 1);
     }
 
-    /// Notes that there is something of a slice.
-    fn note(&mut self, slice: i64) {
-        if let Err(index) = self.slices.binary_search(&slice) {
-            self.slices.insert(index, slice);
+    /// Notes that so many accumulators come in of a slice.
+    pub(super) fn note(&mut self, slice: i64, accumulators: usize) {
+        self.held += accumulators;
+        match self.slices.binary_search_by_key(&slice, |(number, _)| *number) {
+            Ok(index) => self.slices[index].1 += accumulators,
+            Err(index) => self.slices.insert(index, (slice, accumulators)),
         }
     }
 
@@ -277,11 +288,13 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         matches!(self.firing, Firing::Done)
     }
 
-    /// The next key and what it comes to, in the order in which the keys came in.
+    /// The next key and what it comes to, in the order in which the keys came in. None if there is none, or if the budget for those
+    /// that come to nothing is spent.
     pub(super) fn next(
         &mut self,
         extent: &Extent,
         by: &impl Combine<A>,
+        budget: &mut Budget,
         fault: &mut Option<Fault>,
     ) -> Option<(K, A)> {
         let Self { keys: Keys { table, dead, .. }, memory, behind, .. } = self;
@@ -291,25 +304,29 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
                 while (*slot as usize) < table.len() {
                     let (key, live) = table.at_mut(SlotNumber::new(*slot));
                     *slot += 1;
-                    if live.is_dead() {
-                        continue;
+                    if !live.is_dead() {
+                        let acc = live.pass(memory, behind, extent, by);
+                        *dead += usize::from(live.is_dead());
+                        if let Some(acc) = acc {
+                            return Some((key.clone(), acc));
+                        }
                     }
-                    let acc = live.pass(memory, behind, extent, by);
-                    *dead += usize::from(live.is_dead());
-                    if let Some(acc) = acc {
-                        return Some((key.clone(), acc));
+                    if budget.is_spent() {
+                        return None;
                     }
                 }
             }
             Firing::Sifting(_) => {
-                let next = self.sift_next(extent, by, fault);
-                if next.is_some() {
+                let next = self.sift_next(extent, by, budget, fault);
+                if next.is_some() || matches!(&self.firing, Firing::Sifting(old) if !old.is_emptied()) {
                     return next;
                 }
             }
         }
         self.firing = Firing::Done;
-        while self.slices.pop_front_if(|slice| *slice < extent.stay_from).is_some() {}
+        while let Some((_, accumulators)) = self.slices.pop_front_if(|(slice, _)| *slice < extent.stay_from) {
+            self.held -= accumulators;
+        }
         None
     }
 
@@ -320,6 +337,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
         &mut self,
         extent: &Extent,
         by: &impl Combine<A>,
+        budget: &mut Budget,
         fault: &mut Option<Fault>,
     ) -> Option<(K, A)> {
         let Self { keys: Keys { table, tables, .. }, memory, behind, firing, .. } = self;
@@ -331,7 +349,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
                 let hash = hash_key(&key);
                 tables.begin(table, (key, hash), live, fault);
             }
-            if next.is_some() {
+            if next.is_some() || (budget.is_spent() && !old.is_emptied()) {
                 return next;
             }
         }
@@ -371,11 +389,14 @@ mod tests {
                 while whole.prepare(1, fresh, 0) == Prepared::Waiting {}
                 let room = whole.keys.table.headroom();
                 assert!(room > fresh, "seed {seed}: room for {room} keys and not for {fresh}");
+                whole.note(0, fresh);
                 let slice = keys.by_ref().take(fresh).map(|key| (key, 1));
-                whole.enter(0, slice, &Sums, &mut None);
+                slice.for_each(|part| whole.enter(0, part, &Sums, &mut None));
                 whole.fire();
                 let extent = Extent { slices: 0..=0, stay_from: 0 };
-                while whole.next(&extent, &Sums, &mut None).is_some() {}
+                while !whole.has_fired() {
+                    let _ = whole.next(&extent, &Sums, &mut Budget::new(), &mut None);
+                }
             }
         }
     }

@@ -1,23 +1,44 @@
 //! How windows close: what they come to is put together, and emitted.
 
-use std::{hash::Hash, iter, mem};
+use std::{hash::Hash, mem};
 
-use nacreous_watermark::Watermark;
+use nacreous_watermark::{Timestamp, Watermark};
 
 use super::{Closing, WindowFold, by};
 use crate::{
     Aggregate, Emit, Step, Windowed,
     state::KeyTable,
-    window::{ResultKind, Slicing, TimeWindow, whole::Extent},
+    window::{ResultKind, Slicing, TimeWindow, budget::Budget, whole::Extent},
 };
 
 /// The window being emitted, which may take several calls if the output is narrow.
 pub(super) struct Firing<K, A> {
     pub(super) window: TimeWindow,
+    /// What is still to be put together.
+    entering: Option<Entering<K, A>>,
     /// What is taken out of the whole, if that is where it is.
     pub(super) extent: Extent,
     /// The keys and accumulators of a window of one slice; taken out one by one, so that the table is empty in the end.
     pub(super) table: KeyTable<K, A>,
+}
+
+/// A window whose slices are being taken into the whole.
+struct Entering<K, A> {
+    /// The number of the window.
+    window: i64,
+    /// The slice whose keys are.
+    slice: i64,
+    /// Those that are left of them.
+    table: KeyTable<K, A>,
+}
+
+impl<K: Hash + Eq + 'static, A> Firing<K, A> {
+    /// Nothing.
+    pub(super) fn none() -> Self {
+        let zero = Timestamp::from_nanos(0);
+        let (window, extent) = (TimeWindow { start: zero, end: zero }, Extent::NOTHING);
+        Self { window, entering: None, extent, table: KeyTable::absent() }
+    }
 }
 
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<K, A, T, W> {
@@ -30,9 +51,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         self.slices.front().map(|slice| slice.first)
     }
 
-    /// Puts together the window with this number, the oldest open one; slices that lie in windows before `kept_from` only, and in
-    /// no later one than this, do not stay.
-    fn assemble(&mut self, number: i64, kept_from: i64) {
+    /// Begins to put together the window with this number, the oldest open one; slices that lie in windows before `kept_from` only,
+    /// and in no later one than this, do not stay.
+    fn begin_to_fire(&mut self, number: i64, kept_from: i64) {
         self.firing.window = self.windows.window(number);
         if self.fires_slices() {
             // A slice that is a window by itself is not needed after it: its table goes as it is.
@@ -40,34 +61,50 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             mem::swap(&mut self.firing.table, &mut slice.table);
             return self.firing.table.begin_to_empty();
         }
-        let Self { slices, tables, aggregate, whole, fault, .. } = self;
-        let by = by::<A, T>(aggregate);
-        while let Some(mut slice) = slices.pop_front_if(|slice| slice.first <= number) {
-            slice.table.begin_to_empty();
-            whole.enter(slice.number.get(), iter::from_fn(|| slice.table.take_next()), &by, fault);
-            tables.put_back(slice.table);
-        }
         let stay_from = self.windows.first_slice(kept_from.min(number + 1));
         self.firing.extent = Extent { slices: self.windows.slices_in(number), stay_from };
-        whole.fire();
-        self.fresh = slices.iter().map(|slice| slice.table.len()).sum();
+        self.firing.entering = Some(Entering { window: number, slice: 0, table: KeyTable::absent() });
     }
 
-    /// Lets go of slices that lie in no window that is kept, where no window fires that would.
-    fn retire(&mut self, kept_from: i64) {
-        let stay_from = self.windows.first_slice(kept_from);
-        if !self.whole.is_from(stay_from) {
-            self.whole.fire();
-            let extent = Extent { stay_from, ..Extent::NOTHING };
-            let nothing = self.whole.next(&extent, &by::<A, T>(&self.aggregate), &mut self.fault);
-            debug_assert!(nothing.is_none(), "there is nothing in no slice");
+    /// Takes the slices of the window being fired into the whole.
+    fn enter(&mut self, budget: &mut Budget) -> Step {
+        let Self { firing, slices, tables, aggregate, whole, fault, .. } = self;
+        let Some(Entering { window, slice, table }) = &mut firing.entering else { return Step::Done };
+        let by = by::<A, T>(aggregate);
+        loop {
+            while let Some(part) = table.take_next() {
+                whole.enter(*slice, part, &by, fault);
+                if budget.is_spent() {
+                    return Step::More;
+                }
+            }
+            tables.put_back(mem::replace(table, KeyTable::absent()));
+            let Some(next) = slices.pop_front_if(|slice| slice.first <= *window) else { break };
+            (*slice, *table) = (next.number.get(), next.table);
+            whole.note(*slice, table.len());
+            table.begin_to_empty();
         }
+        firing.entering = None;
+        whole.fire();
+        self.fresh = slices.iter().map(|slice| slice.table.len()).sum();
+        Step::Done
+    }
+
+    /// Begins to let go of slices that lie in no window that is kept, where no window fires that would; false if there are none.
+    fn begin_to_retire(&mut self, kept_from: i64) -> bool {
+        let stay_from = self.windows.first_slice(kept_from);
+        let retires = !self.whole.is_from(stay_from);
+        if retires {
+            self.firing.extent = Extent { stay_from, ..Extent::NOTHING };
+            self.whole.fire();
+        }
+        retires
     }
 
     /// Emits what is left of the window being fired: of one slice, keys in the order in which they first appeared in it; else
     /// in the order in which they came into the windows that are kept.
-    fn fire(&mut self, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
-        let Self { firing: Firing { window, extent, table }, aggregate, whole, tally, fault, .. } = self;
+    fn fire(&mut self, budget: &mut Budget, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
+        let Self { firing: Firing { window, extent, table, .. }, aggregate, whole, tally, fault, .. } = self;
         let by = by::<A, T>(aggregate);
         let mut emit = |key, acc, out: &mut _| {
             tally.results += 1;
@@ -77,8 +114,11 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             if !out.has_room() {
                 return Step::More;
             }
-            let Some((key, acc)) = whole.next(extent, &by, fault) else { break };
-            emit(key, acc, out);
+            match whole.next(extent, &by, budget, fault) {
+                Some((key, acc)) => emit(key, acc, out),
+                None if whole.has_fired() => break,
+                None => return Step::More,
+            }
         }
         loop {
             if !out.has_room() && !table.is_emptied() {
@@ -96,19 +136,22 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     pub(super) fn fire_until(
         &mut self,
         watermark: Watermark,
+        budget: &mut Budget,
         out: &mut impl Emit<Windowed<K, T, A::Out>>,
     ) -> Step {
         let Closing { open_from, kept_from } = self.closing_at(watermark);
         loop {
-            if self.fire(out) == Step::More {
+            if self.enter(budget) == Step::More || self.fire(budget, out) == Step::More {
                 return Step::More;
             }
             // Windows without records are passed over, however many there are.
             let Some(number) = self.first_filled().filter(|number| *number < open_from) else { break };
-            self.assemble(number, kept_from);
+            self.begin_to_fire(number, kept_from);
             self.closing.open_from = number + 1;
         }
-        self.retire(kept_from);
+        if self.begin_to_retire(kept_from) && self.fire(budget, out) == Step::More {
+            return Step::More;
+        }
         self.closing = self.closing.max(Closing { open_from, kept_from });
         Step::Done
     }

@@ -9,6 +9,7 @@ use crate::{
     Stats, WindowResult,
     algorithm::{FingerTree, TwoStacks, using},
     stats,
+    window::budget::advance,
 };
 
 type Value = Keyed<u8, i64>;
@@ -218,7 +219,7 @@ fn records_at_the_ends_of_time_are_counted() {
             let mut out = Vec::new();
             let value = Keyed { key: 1_u8, value: () };
             fold.on_record(Record { time: Timestamp::from_nanos(time), value }, &mut out);
-            assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+            advance(&mut fold, Watermark::END, &mut out);
             assert!(!out.is_empty(), "lost at {time} with {size} every {every}");
         }
     }
@@ -237,7 +238,7 @@ fn tables_grow_with_the_keys_while_slices_are_open() {
             );
         }
     }
-    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    advance(&mut fold, Watermark::END, &mut out);
     let counts: Vec<u64> = out
         .iter()
         .map(|record| match &record.value {
@@ -285,13 +286,10 @@ fn records_of_many_keys_are_in_their_windows_whether_the_keys_were_expected_or_n
             assert_eq!((fold.tally().on_time, fold.tally().late), (on_time, late));
             if n % 10_007 == 0 {
                 closed = n / 20 - 1_000;
-                assert_eq!(
-                    fold.on_watermark(Watermark::at(Timestamp::from_nanos(closed)), &mut out),
-                    Step::Done
-                );
+                advance(&mut fold, Watermark::at(Timestamp::from_nanos(closed)), &mut out);
             }
         }
-        assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+        advance(&mut fold, Watermark::END, &mut out);
         let results = out.iter().filter_map(|record| match &record.value {
             Windowed::Result(result) => Some(((result.window.end.as_nanos(), result.key), result.value)),
             Windowed::Late(_) => None,

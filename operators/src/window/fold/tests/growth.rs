@@ -96,10 +96,10 @@ fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_
             let watermark = Watermark::at(Timestamp::from_nanos(round));
             while fold.prepare(50) == Prepared::Waiting {}
             let before = fold.whole.capacity();
-            assert_eq!(fold.on_watermark(watermark, &mut out), Step::Done);
+            advance(&mut fold, watermark, &mut out);
             assert!(fold.whole.capacity() <= before, "seed {seed}, round {round}: made on the spot");
         }
-        assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+        advance(&mut fold, Watermark::END, &mut out);
         let mut results = results(&out);
         let ends: Vec<_> = results.iter().map(|(end, ..)| *end).collect();
         assert!(ends.is_sorted());
@@ -107,6 +107,48 @@ fn keys_that_become_many_while_slices_are_open_are_all_counted_and_no_call_does_
         assert!(oracle.into_iter().map(|((end, key), count)| (end, key, count)).eq(results), "seed {seed}");
         assert!(late.given_back() > 0);
     }
+}
+
+/// An output that takes so many more records.
+struct Room(usize);
+
+impl<T> Emit<T> for Room {
+    fn emit(&mut self, _: Record<T>) {
+        self.0 -= 1;
+    }
+
+    fn has_room(&self) -> bool {
+        self.0 > 0
+    }
+}
+
+#[test]
+fn no_call_puts_together_much_of_a_window_with_many_keys() {
+    const KEYS: u32 = 20_000;
+    let mut fold = fold(usize::MAX);
+    fold.connect(&mut Late::new(3));
+    let mut out = Vec::new();
+    for key in 0..KEYS {
+        while key % 50 == 0 && fold.prepare(50) == Prepared::Waiting {}
+        fold.on_record(record(5, key), &mut out);
+    }
+    while fold.prepare(50) == Prepared::Waiting {}
+    // The first window takes all in, the others emit them, and the last sifts the table; then all keys are let go of.
+    let (mut calls, mut results) = (0, 0);
+    for watermark in [10, 20, 30, 40, 50].map(Timestamp::from_nanos) {
+        loop {
+            let mut room = Room(100);
+            let step = hashed(2 * 512, || fold.on_watermark(Watermark::at(watermark), &mut room));
+            results += 100 - room.0;
+            calls += 1;
+            if step == Step::Done {
+                break;
+            }
+        }
+    }
+    assert_eq!(results, 3 * KEYS as usize);
+    assert!(calls >= KEYS / 512 + 3 * KEYS / 100, "{calls} calls");
+    assert_eq!(fold.whole.keys(), 0);
 }
 
 #[test]
@@ -118,7 +160,7 @@ fn windows_whose_memory_never_comes_make_do() {
         fold.on_record(record(i64::from(key % 45), key), &mut out);
         fold.on_record(record(5, key), &mut out);
     }
-    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    advance(&mut fold, Watermark::END, &mut out);
     let counted: u64 = results(&out).iter().map(|(.., count)| count).sum();
     assert_eq!(counted, 3 * 40_000);
 }
@@ -133,7 +175,7 @@ fn a_key_too_many_is_a_fault_and_the_others_are_counted() {
         fold.on_record(record(0, 3), &mut out);
     }
     assert_eq!(fold.tally().on_time, 50);
-    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    advance(&mut fold, Watermark::END, &mut out);
     assert_eq!(results(&out).len(), 3 * 20);
 }
 
@@ -146,7 +188,7 @@ fn spare_tables_are_used_again() {
     for hop in 0..1_000 {
         while fold.prepare(1) == Prepared::Waiting {}
         fold.on_record(record(hop * 10, 1), &mut out);
-        assert_eq!(fold.on_watermark(Watermark::at(Timestamp::from_nanos(hop * 10)), &mut out), Step::Done);
+        advance(&mut fold, Watermark::at(Timestamp::from_nanos(hop * 10)), &mut out);
     }
     assert!(late.asked() <= 7, "asked for {} although they come back", late.asked());
     let tables = tables(&fold).len();
@@ -165,16 +207,13 @@ fn keys_that_have_left_all_windows_take_no_memory_and_do_not_count_towards_the_l
         for key in hop * 30..hop * 30 + 30 {
             fold.on_record(record(i64::from(hop) * 10, key), &mut out);
         }
-        assert_eq!(
-            fold.on_watermark(Watermark::at(Timestamp::from_nanos(i64::from(hop) * 10)), &mut out),
-            Step::Done
-        );
+        advance(&mut fold, Watermark::at(Timestamp::from_nanos(i64::from(hop) * 10)), &mut out);
         assert_eq!(fold.fault(), None, "hop {hop}");
         results(&out).into_iter().for_each(|(_, key, count)| *counts.entry(key).or_insert(0) += count);
         out.clear();
         assert!(fold.whole.capacity() <= 512, "{} keys in hop {hop}", fold.whole.capacity());
     }
-    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    advance(&mut fold, Watermark::END, &mut out);
     results(&out).into_iter().for_each(|(_, key, count)| *counts.entry(key).or_insert(0) += count);
     assert!(counts.len() == 60_000 && counts.values().all(|count| *count == 3), "each in its three windows");
 }

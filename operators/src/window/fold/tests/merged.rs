@@ -157,10 +157,10 @@ impl Case {
             }
             let merged = watermarks.iter().min().copied().unwrap();
             if random.bool() && !merged.is_end() {
-                assert_eq!(fold.on_watermark(merged, &mut out), Step::Done);
+                advance(&mut fold, merged, &mut out);
             }
         }
-        assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+        advance(&mut fold, Watermark::END, &mut out);
         assert_eq!(fold.fault(), None);
 
         let tally = fold.tally();
@@ -230,7 +230,7 @@ fn an_input_that_is_ahead_does_not_fill_windows_that_it_has_closed() {
     assert_eq!(put(&mut fold, 30, 15), 1, "is late");
     assert_eq!(put(&mut fold, 0, 12), 0, "counts in both, as its own input is behind");
     let mut out = Vec::new();
-    assert_eq!(fold.on_watermark(Watermark::END, &mut out), Step::Done);
+    advance(&mut fold, Watermark::END, &mut out);
     assert_eq!((fold.tally().on_time, fold.tally().late, fold.tally().missed_windows), (3, 1, 3));
     let count = |record: &Record<Windowed<u8, (), u64>>| match &record.value {
         Windowed::Result(result) => (result.window.start.as_nanos(), result.value),
