@@ -54,7 +54,7 @@ pub use operator::{Emit, Fault, Operator, Prepared, Step, Tally};
 pub use order::OrderBy;
 pub use processing::{Context, Forked, Process, ProcessWith};
 pub use queue::DabaLite;
-pub use state::{KeyLimits, KeyedState};
+pub use state::{Beyond, HeldLimit, KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{

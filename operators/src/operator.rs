@@ -117,6 +117,15 @@ pub enum Fault {
         /// The limit.
         most: usize,
     },
+    /// Windows hold more than the user allows.
+    #[error(
+        "windows hold {most} accumulators and waiting records, the limit set with `max_held`; raise it, make windows \
+         shorter, or have what exceeds it go out late with `Beyond::Late`"
+    )]
+    TooMuchHeld {
+        /// The limit.
+        most: usize,
+    },
 }
 
 /// Where an operator's output goes.
@@ -169,12 +178,16 @@ pub struct Tally {
     pub rejected: u64,
     /// Records that went into state: added to at least one window, reduced, matched with others, processed.
     pub on_time: u64,
-    /// Records that found all their windows closed.
+    /// Records that found all their windows closed, or no memory.
     pub late: u64,
+    /// Those of them that found no memory.
+    pub refused: u64,
     /// (record, window) pairs lost because the window was closed, whether the record was late or not.
     pub missed_windows: u64,
     /// Results made out of state.
     pub results: u64,
+    /// Accumulators that windows hold at the moment, and records that wait for something.
+    pub held: u64,
 }
 
 impl AddAssign for Tally {
@@ -184,7 +197,9 @@ impl AddAssign for Tally {
         self.rejected += other.rejected;
         self.on_time += other.on_time;
         self.late += other.late;
+        self.refused += other.refused;
         self.missed_windows += other.missed_windows;
         self.results += other.results;
+        self.held += other.held;
     }
 }

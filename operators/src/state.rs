@@ -12,19 +12,53 @@ use std::hash::Hash;
 
 use crate::{Block, Fault, Prepared, Supplies, key::SlotNumber, supply::Stock};
 
-/// How many keys are expected, and how many are allowed.
+/// How many keys are expected, and how much is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct KeyLimits {
     /// There is memory for so many from the beginning. More are taken too.
     pub expected: usize,
     /// A key beyond so many is a [`Fault`].
     pub most: usize,
+    /// How much windows may hold.
+    pub held: HeldLimit,
+}
+
+/// How many accumulators, and records that wait for something, windows may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HeldLimit {
+    /// So many in all.
+    pub most: usize,
+    /// What becomes of a record that would need one more.
+    pub beyond: Beyond,
+}
+
+/// What becomes of a record for which windows would need more memory than they are allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Beyond {
+    /// The job fails, with an error that names the limit.
+    #[default]
+    Fail,
+    /// It goes out with the late records.
+    Late,
+}
+
+impl HeldLimit {
+    /// As much as there is memory for.
+    pub const NONE: Self = Self { most: usize::MAX, beyond: Beyond::Fail };
+
+    /// The fault of a record that needs one more than there may be; none if such records are late.
+    pub(crate) fn fault(self) -> Option<Fault> {
+        match self.beyond {
+            Beyond::Fail => Some(Fault::TooMuchHeld { most: self.most }),
+            Beyond::Late => None,
+        }
+    }
 }
 
 impl Default for KeyLimits {
     /// A thousand expected; as many as can be numbered allowed.
     fn default() -> Self {
-        Self { expected: 1_024, most: u32::MAX as usize }
+        Self { expected: 1_024, most: u32::MAX as usize, held: HeldLimit::NONE }
     }
 }
 

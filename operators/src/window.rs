@@ -5,6 +5,8 @@ mod counted;
 mod fold;
 mod held;
 mod join;
+#[cfg(test)]
+mod limits;
 mod merge;
 mod periods;
 mod resolution;

@@ -81,11 +81,11 @@ pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid,
-    Context, Count, CountDistinct, Counted, DistinctSketch, Either, ExactSum, Fault, First, FixedSum,
-    FixedSumOf, FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean, MeanOf, Min,
-    OfPart, Offset, PartAlgebra, Periods, Process, Quantiles, QuantilesOf, Record, ResultKind, Selective,
-    Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf,
+    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Beyond, Collect,
+    CommutativeMonoid, Context, Count, CountDistinct, Counted, DistinctSketch, Either, ExactSum, Fault,
+    First, FixedSum, FixedSumOf, FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean,
+    MeanOf, Min, OfPart, Offset, PartAlgebra, Periods, Process, Quantiles, QuantilesOf, Record, ResultKind,
+    Selective, Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf,
     WindowError, WindowResult, algorithm, approx_count_distinct, arg_max, arg_min, collect, count,
     count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part, quantiles, stats, sum,
     variance,

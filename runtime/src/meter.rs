@@ -32,7 +32,7 @@ impl AddAssign for Counts {
 /// The cells of one task: written by its worker, on cache lines of their own.
 #[derive(Debug)]
 pub(crate) struct TaskMeter {
-    counts: CachePadded<[Published; 9]>,
+    counts: CachePadded<[Published; 11]>,
     state: CachePadded<TaskCells>,
 }
 
@@ -60,7 +60,7 @@ impl TaskMeter {
     pub(crate) fn new() -> Self {
         let cell = || Published::new(0);
         Self {
-            counts: CachePadded::new([0; 9].map(Published::new)),
+            counts: CachePadded::new([0; 11].map(Published::new)),
             state: CachePadded::new(TaskCells {
                 watermark: Published::new(Watermark::MIN.time().as_nanos().cast_unsigned()),
                 held_by: cell(),
@@ -74,8 +74,19 @@ impl TaskMeter {
 
     pub(crate) fn publish(&self, counts: &Counts, standing: Standing) {
         let Counts { records_in, rejected, tally } = *counts;
-        let Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results } = tally;
-        let values = [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results];
+        let Tally {
+            filtered,
+            added,
+            rejected: by_user,
+            on_time,
+            late,
+            refused,
+            missed_windows,
+            results,
+            held,
+        } = tally;
+        let of_windows = [on_time, late, refused, missed_windows, results, held];
+        let values = [records_in, rejected, filtered, added, by_user].into_iter().chain(of_windows);
         self.counts.iter().zip(values).for_each(|(cell, value)| cell.set(value));
         self.state.watermark.set(standing.watermark.time().as_nanos().cast_unsigned());
         self.state.held_by.set(standing.held_by as u64);
@@ -83,12 +94,23 @@ impl TaskMeter {
     }
 
     pub(crate) fn counts(&self) -> Counts {
-        let [records_in, rejected, filtered, added, refused, on_time, late, missed_windows, results] =
+        let [records_in, rejected, filtered, added, by_user, of_windows @ ..] =
             self.counts.each_ref().map(Published::get);
+        let [on_time, late, refused, missed_windows, results, held] = of_windows;
         Counts {
             records_in,
             rejected,
-            tally: Tally { filtered, added, rejected: refused, on_time, late, missed_windows, results },
+            tally: Tally {
+                filtered,
+                added,
+                rejected: by_user,
+                on_time,
+                late,
+                refused,
+                missed_windows,
+                results,
+                held,
+            },
         }
     }
 

@@ -18,14 +18,18 @@ pub struct JobReport {
     pub records_added: u64,
     /// Records of sources that went into state (a window, a join, …), or reached a sink.
     pub records_on_time: u64,
-    /// Records that found all their windows closed.
+    /// Records that found all their windows closed, or no memory.
     pub records_late: u64,
+    /// Those of them that found no memory: see [`max_held`](crate::WindowedStream::max_held).
+    pub records_refused: u64,
     /// Records that a source could not make sense of, or a `try_map` refused.
     pub records_rejected: u64,
     /// Records that a filter took out.
     pub records_filtered: u64,
     /// Results made out of state.
     pub results: u64,
+    /// Accumulators that windows hold at the moment, and records that wait for something.
+    pub held: u64,
     /// (record, window) pairs lost because the window was closed already, whether the record was late for
     /// all of its windows or only for some.
     pub missed_windows: u64,
@@ -107,8 +111,10 @@ pub struct TaskReport {
     pub records_out: u64,
     /// Batches that left by edges.
     pub batches_out: u64,
-    /// Records that found all their windows closed.
+    /// Records that found all their windows closed, or no memory.
     pub records_late: u64,
+    /// Accumulators that its windows hold at the moment, and records that wait for something.
+    pub held: u64,
     /// Records that its source or a `try_map` rejected.
     pub records_rejected: u64,
     /// Results made out of state.

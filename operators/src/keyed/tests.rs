@@ -78,7 +78,7 @@ fn a_scan_is_that_of_iterators_for_each_key_apart() {
 
 #[test]
 fn a_key_beyond_the_limit_is_a_fault_and_counts_nowhere() {
-    let limits = KeyLimits { expected: 1, most: 2 };
+    let limits = KeyLimits { expected: 1, most: 2, ..KeyLimits::default() };
     let mut reduce = Reduce::new(limits, |acc: &mut i64, n| *acc += n);
     let mut out = Vec::new();
     let mut take = |reduce: &mut Reduce<u16, i64, _>, key| {

@@ -129,7 +129,7 @@ fn as_many_records_as_no_growth_would_give_at_once_are_prepared_for() {
 #[test]
 fn a_key_beyond_those_allowed_is_refused_and_known_ones_go_on() {
     for (expected, most) in [(1, 0), (1, 1), (16, 100), (1_000, 100), (16, 24), (16, 25)] {
-        let mut state = KeyedState::new(KeyLimits { expected, most });
+        let mut state = KeyedState::new(KeyLimits { expected, most, ..KeyLimits::default() });
         state.connect(&mut Never);
         for round in 0..3 {
             for key in 0..most {
@@ -172,7 +172,7 @@ fn memory_that_is_not_needed_any_more_goes_back_and_is_not_freed_here() {
 #[test]
 fn no_more_memory_is_asked_for_than_the_keys_allowed_need() {
     let mut late = Late::new(3);
-    let mut state = KeyedState::<u64, u64>::new(KeyLimits { expected: 64, most: 64 });
+    let mut state = KeyedState::<u64, u64>::new(KeyLimits { expected: 64, most: 64, ..KeyLimits::default() });
     state.connect(&mut late);
     for key in 0..100 {
         assert_eq!(state.prepare(50), Prepared::Ready);

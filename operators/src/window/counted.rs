@@ -94,6 +94,7 @@ pub struct CountFold<K, A: Aggregate<T>, T> {
     came: u64,
     judge: Watermark,
     passed: Watermark,
+    fault: Option<Fault>,
     tally: Tally,
 }
 
@@ -138,7 +139,26 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> CountFold<K, A, T> {
             came: 0,
             judge: Watermark::MIN,
             passed: Watermark::MIN,
+            fault: None,
             tally: Tally::default(),
+        }
+    }
+
+    /// Does not take a record for which there may be no memory.
+    #[cold]
+    #[inline(never)]
+    fn refuse(
+        &mut self,
+        Record { time, value }: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
+        match self.limits.held.fault() {
+            Some(fault) => self.fault = Some(fault),
+            None => {
+                self.tally.late += 1;
+                self.tally.refused += 1;
+                out.emit(Record { time, value: Windowed::Late(value) });
+            }
         }
     }
 
@@ -207,6 +227,9 @@ where
             self.tally.late += 1;
             return out.emit(Record { time, value: Windowed::Late(value) });
         }
+        if self.waiting.len() + self.keys.len() >= self.limits.held.most {
+            return self.refuse(Record { time, value }, out);
+        }
         let place = self.waiting.insert(value);
         self.order.push(time, (self.came, SlotNumber::new(place.number())));
         self.came += 1;
@@ -247,10 +270,10 @@ where
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.keys.fault()
+        self.fault.or(self.keys.fault())
     }
 
     fn tally(&self) -> Tally {
-        self.tally
+        Tally { held: (self.waiting.len() + self.keys.len()) as u64, ..self.tally }
     }
 }

@@ -65,7 +65,7 @@ pub struct WindowFold<K, A: Aggregate<T>, T, W = Sliding> {
     tables: Tables<K, A::Acc>,
     /// What the keys of windows come to, of slices not all of whose windows are open.
     whole: Whole<K, A::Acc, QueueOf<A, T>>,
-    /// At most so many keys that the window fired last did not have will be in the next.
+    /// How many accumulators the slices have. At most so many keys that the window fired last did not have will be in the next.
     fresh: usize,
     /// What the watermark leaves.
     closing: Closing,
@@ -290,13 +290,43 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         let (watermark, own) = self.own;
         if own.max(self.closing) == self.closing {
             self.correct(record, out);
+        } else if self.is_full() {
+            self.refuse(record, out);
         } else {
             self.held.hold(watermark, record);
         }
     }
 
+    /// How many accumulators there are, and records that wait.
+    #[inline]
+    fn accumulators(&self) -> usize {
+        self.fresh + self.whole.held() + self.held.len()
+    }
+
+    /// Whether there may not be one more.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.accumulators() >= self.tables.limits().held.most
+    }
+
+    /// Does not take a record for which there may be no memory.
+    #[cold]
+    #[inline(never)]
+    fn refuse(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        match self.tables.limits().held.fault() {
+            Some(fault) => self.fault = Some(fault),
+            None => {
+                self.tally.refused += 1;
+                self.emit_late(record, 0, out);
+            }
+        }
+    }
+
     /// Adds a record to those of its windows that are kept, and says what becomes of those that have fired.
     fn correct(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        if self.is_full() {
+            return self.refuse(record, out);
+        }
         let Record { time, value: Keyed { key, value } } = record;
         let number = self.windows.slice_at(time);
         let (first, last) = self.windows.windows_over(number);
@@ -326,18 +356,41 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     /// Begins the accumulator of a key that is new in the recent slice; or adds to it, if it is not among those expected.
     // Not cold: with many keys it is called for many records.
     #[inline(never)]
-    fn begin(&mut self, key: K, value: &T, time: Timestamp, stopped: Stopped) {
-        let begun = self.aggregate.lift(value, time);
+    fn begin(
+        &mut self,
+        record: Record<Keyed<K, T>>,
+        stopped: Stopped,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
+        if self.is_full() {
+            return self.add_to_known(record, out);
+        }
+        let Record { time, value: Keyed { key, value } } = record;
+        let begun = self.aggregate.lift(&value, time);
         if self.recent.table.len() < self.tables.limits().most {
             match self.recent.table.insert_in_base(stopped, key, begun) {
                 Ok(()) => {
                     self.recent.records += 1;
                     self.fresh += 1;
                 }
-                Err((key, begun)) => self.begin_elsewhere(key, value, time, begun),
+                Err((key, begun)) => self.begin_elsewhere(key, &value, time, begun),
             }
         } else {
-            self.begin_elsewhere(key, value, time, begun);
+            self.begin_elsewhere(key, &value, time, begun);
+        }
+    }
+
+    /// Adds to the accumulator of a key in the recent slice, if it has one: there may not be one more.
+    #[cold]
+    #[inline(never)]
+    fn add_to_known(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        let table = &mut self.recent.table;
+        match table.find(&record.value.key) {
+            Ok(slot) => {
+                self.aggregate.add(&mut table.at_mut(slot).1, &record.value.value, record.time);
+                self.recent.records += 1;
+            }
+            Err(_) => self.refuse(record, out),
         }
     }
 
@@ -422,7 +475,7 @@ where
         }
         match self.recent.table.base().value(&key) {
             Ok(acc) => self.aggregate.add(acc, &value, time),
-            Err(stopped) => return self.begin(key, &value, time, stopped),
+            Err(stopped) => return self.begin(Record { time, value: Keyed { key, value } }, stopped, out),
         }
         self.recent.records += 1;
     }
@@ -435,7 +488,7 @@ where
     ) {
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
             match stopped {
-                Some(stopped) => self.begin(record.value.key, &record.value.value, record.time, stopped),
+                Some(stopped) => self.begin(record, stopped, out),
                 None => self.on_record(record, out),
             }
         }
@@ -495,7 +548,8 @@ where
     }
 
     fn tally(&self) -> Tally {
-        Tally { on_time: self.tally.on_time + self.recent.records, ..self.tally }
+        let on_time = self.tally.on_time + self.recent.records;
+        Tally { on_time, held: self.accumulators() as u64, ..self.tally }
     }
 }
 

@@ -75,6 +75,8 @@ pub struct WindowJoin<K, L, R, F> {
     /// What the records that come are judged by, and the first window that it leaves open.
     own: (Watermark, i64),
     firing: Firing,
+    /// How many records there are, but for those of the recent slice that came since it is.
+    held: u64,
     fault: Option<Fault>,
     tally: Tally,
 }
@@ -84,18 +86,23 @@ struct Slice {
     /// The numbers of the first and last window over it.
     windows: (i64, i64),
     division: Division,
+    /// How many it has, but for those that came while it is the recent one.
+    records: u64,
     left: Runs,
     right: Runs,
 }
 
 /// What the hot path needs of a slice, so that records near each other in time skip the search for it.
 struct Recent {
+    number: Option<SliceNumber>,
     start: i64,
     /// In nanoseconds; zero if there is no recent slice.
     length: u64,
     division: Division,
     /// How many records have gone to it.
     records: u64,
+    /// How many there may be.
+    room: u64,
     /// How many of the slice's windows are closed already to its records.
     missed: u64,
     /// How many of those have not fired.
@@ -113,8 +120,16 @@ impl Slice {
 }
 
 impl Recent {
-    const NONE: Self =
-        Self { start: 0, length: 0, division: Division::ONE, records: 0, missed: 0, unfired: 0 };
+    const NONE: Self = Self {
+        number: None,
+        start: 0,
+        length: 0,
+        division: Division::ONE,
+        records: 0,
+        room: 0,
+        missed: 0,
+        unfired: 0,
+    };
 
     #[inline(always)]
     fn contains(&self, time: Timestamp) -> bool {
@@ -150,6 +165,7 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
             open_from: i64::MIN,
             own: (Watermark::MIN, i64::MIN),
             firing: Firing::new(),
+            held: 0,
             fault: None,
             tally: Tally::default(),
         }
@@ -178,13 +194,22 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
         self.leave_recent();
         self.left.open(left);
         self.right.open(right);
-        self.recent = Recent { start, length, division, records: 0, missed, unfired };
+        let room = (self.limits.held.most as u64).saturating_sub(self.held);
+        let number = Some(number);
+        self.recent = Recent { number, start, length, division, records: 0, room, missed, unfired };
         Ok(())
     }
 
     /// Makes no slice the recent one.
     fn leave_recent(&mut self) {
         self.tally = self.tally();
+        let Recent { number, records, .. } = self.recent;
+        if let Some(number) = number
+            && let Ok(index) = self.slices.binary_search_by_key(&number, |slice| slice.number)
+        {
+            self.slices[index].records += records;
+            self.held += records;
+        }
         self.recent = Recent::NONE;
         self.left.close();
         self.right.close();
@@ -196,13 +221,14 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
         let mut tally = self.tally;
         tally.on_time += records;
         tally.missed_windows = tally.missed_windows.saturating_add(missed.saturating_mul(records));
+        tally.held = self.held + records;
         tally
     }
 
     fn begin_slice(&mut self, index: usize, number: SliceNumber, windows: (i64, i64)) {
         let division = self.next_division();
         let (left, right) = (self.left.begin(division), self.right.begin(division));
-        self.slices.insert(index, Slice { number, windows, division, left, right });
+        self.slices.insert(index, Slice { number, windows, division, records: 0, left, right });
     }
 
     /// How a slice would be divided that began now.
@@ -226,6 +252,23 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
         out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
     }
 
+    /// Does not take a record for which there may be no memory.
+    #[cold]
+    #[inline(never)]
+    fn refuse<O>(
+        &mut self,
+        record: Record<Keyed<K, Either<L, R>>>,
+        out: &mut impl Emit<Windowed<K, Either<L, R>, O>>,
+    ) {
+        match self.limits.held.fault() {
+            Some(fault) => self.fault = Some(fault),
+            None => {
+                self.tally.refused += 1;
+                self.emit_late(record, 0, out);
+            }
+        }
+    }
+
     /// Begins to fire the window with this number. Its slices are at the front, as it is the oldest open one.
     fn begin_firing(&mut self, number: i64) {
         let Self { firing, slices, left, right, limits: KeyLimits { most, .. }, .. } = self;
@@ -239,6 +282,7 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
     fn retire(&mut self) {
         while let Some(slice) = self.slices.pop_front_if(|slice| slice.windows.1 < self.open_from) {
             self.usual = self.left.records(slice.left, slice.division);
+            self.held -= slice.records;
             self.left.release(slice.left);
             self.right.release(slice.right);
         }
@@ -325,6 +369,9 @@ where
             && let Err(missed) = self.turn_to(time)
         {
             return self.emit_late(Record { time, value: Keyed { key, value } }, missed, out);
+        }
+        if self.recent.records == self.recent.room {
+            return self.refuse(Record { time, value: Keyed { key, value } }, out);
         }
         self.recent.records += 1;
         let Recent { division, unfired: missed, .. } = self.recent;

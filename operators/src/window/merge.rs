@@ -309,7 +309,8 @@ where
     }
 
     fn tally(&self) -> Tally {
-        Tally { results: self.results, ..Tally::default() }
+        let held = self.open.iter().map(|open| open.table.len() as u64).sum();
+        Tally { results: self.results, held, ..Tally::default() }
     }
 }
 

@@ -85,6 +85,7 @@ pub struct SessionFold<K, A: Aggregate<T>, T> {
     judge: Watermark,
     /// Those behind it, until all inputs have moved past it.
     behind: Held<Keyed<K, T>>,
+    fault: Option<Fault>,
     tally: Tally,
 }
 
@@ -103,6 +104,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
             passed: Watermark::MIN,
             judge: Watermark::MIN,
             behind: Held::new(),
+            fault: None,
             tally: Tally::default(),
         }
     }
@@ -163,16 +165,44 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         }
     }
 
+    /// Whether there may not be one more session, or record that waits.
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.lines.len() + self.behind.len() >= self.limits.held.most
+    }
+
+    /// Whether there is a session that a record belongs to.
+    fn belongs(&mut self, key: &K, time: Timestamp) -> bool {
+        let Self { session, keys, lines, .. } = self;
+        let has = |line: &Line| lines.touched(line, time.as_nanos(), session.gap).runs[0].is_some();
+        keys.get(key).is_some_and(has)
+    }
+
+    /// Adds a record to its session, if it has one and need not wait: there may not be one more.
+    #[cold]
+    #[inline(never)]
+    fn add_to_known(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        if Watermark::at(record.time) >= self.judge && self.belongs(&record.value.key, record.time) {
+            return self.add(record, out);
+        }
+        match self.limits.held.fault() {
+            Some(fault) => self.fault = Some(fault),
+            None => {
+                self.tally.late += 1;
+                self.tally.refused += 1;
+                out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
+            }
+        }
+    }
+
     /// Takes up a record that was behind the watermark it is judged by, which everything has been fired for.
     #[cold]
     #[inline(never)]
     fn add_behind(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
         let at = record.time.as_nanos();
-        let Self { session, lateness, keys, lines, passed, .. } = self;
-        let kept_until = session.end(at).saturating_add(lateness.allowed);
-        let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > *passed;
-        let belongs = |line: &Line| lines.touched(line, at, session.gap).runs[0].is_some();
-        if is_open || keys.get(&record.value.key).is_some_and(belongs) {
+        let kept_until = self.session.end(at).saturating_add(self.lateness.allowed);
+        let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > self.passed;
+        if is_open || self.belongs(&record.value.key, record.time) {
             return self.add(record, out);
         }
         self.tally.late += 1;
@@ -285,7 +315,9 @@ where
 
     #[inline]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
-        if Watermark::at(record.time) < self.judge {
+        if self.is_full() {
+            self.add_to_known(record, out);
+        } else if Watermark::at(record.time) < self.judge {
             self.behind.hold(self.judge, record);
         } else {
             self.add(record, out);
@@ -330,10 +362,10 @@ where
     }
 
     fn fault(&self) -> Option<Fault> {
-        self.keys.fault()
+        self.fault.or(self.keys.fault())
     }
 
     fn tally(&self) -> Tally {
-        self.tally
+        Tally { held: (self.lines.len() + self.behind.len()) as u64, ..self.tally }
     }
 }

@@ -189,6 +189,7 @@ where
             counts.tally += tally;
         } else {
             counts.tally.results += tally.results;
+            counts.tally.held += tally.held;
         }
         self.down.count(counts);
     }

@@ -31,10 +31,11 @@ pub(crate) struct Aggregated<U, K, A, T, W> {
 impl<U, K, A, T, W> Aggregated<U, K, A, T, W> {
     /// Whether each instance is to add up its own records before they are brought together by key.
     ///
-    /// Few numbers then go between threads in place of all records. But a limit on keys holds for those of one keyed
-    /// instance, which nobody in front of it knows.
+    /// Few numbers then go between threads in place of all records. But a limit on keys or memory holds for one keyed instance, and
+    /// nobody in front of it knows how near it is.
     fn is_in_two_stages(&self, plan: &Assembly) -> bool {
-        let is_limited = self.limits.most < KeyLimits::default().most;
+        let KeyLimits { most, held, .. } = KeyLimits::default();
+        let is_limited = self.limits.most < most || self.limits.held.most < held.most;
         !plan.is_straight(self.from, self.keyed) && self.limits.expected <= KEYS_IN_CACHE && !is_limited
     }
 }

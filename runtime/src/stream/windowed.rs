@@ -2,7 +2,7 @@ mod kinds;
 
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
-use nacreous_operators::{Aggregate, Either, Keyed, Sliding, WindowJoin, WindowResult};
+use nacreous_operators::{Aggregate, Beyond, Either, HeldLimit, Keyed, Sliding, WindowJoin, WindowResult};
 use nacreous_watermark::Span;
 
 use super::{
@@ -27,6 +27,44 @@ pub struct WindowedStream<K, T, U, W = Sliding> {
 impl<K, T, U, W> WindowedStream<K, T, U, W> {
     pub(super) fn new(carried: Carried<U>, sharing: Sharing, windows: W) -> Self {
         Self { carried, sharing, windows, records: PhantomData }
+    }
+}
+
+impl<K, T, U, W> WindowedStream<K, T, U, W> {
+    /// How much each instance of the operator that follows may hold: accumulators, one for each key in each slice (or session) of a
+    /// window that is open or kept, and records that wait for something. It is in the job's [report](crate::JobReport::held). What
+    /// becomes of a record that would need one more is said by `beyond`: it fails the job, or goes out with the late records and
+    /// is [counted apart](crate::JobReport::records_refused). Nothing vanishes.
+    ///
+    /// A limit is there to keep a job alive. Which records exceed it depends on how many keys an instance has, and so on the number of
+    /// workers.
+    ///
+    /// ```
+    /// use nacreous::{Beyond, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let (counts, beyond) = graph
+    ///     .iter(["ada", "bob", "cyd", "ada"])
+    ///     .event_time(|_| Timestamp::from_nanos(0), BoundedDisorder::NONE)
+    ///     .key_by(|name| *name)
+    ///     .window(Sliding::tumbling(Duration::from_secs(1))?)
+    ///     .max_held(2, Beyond::Late)
+    ///     .aggregate(count());
+    /// let (counts, beyond) = (counts.collect(), beyond.collect());
+    /// let report = graph.run(JobOptions::default())?;
+    /// let counts: Vec<_> = counts.take().into_iter().map(|count| (count.value.key, count.value.value)).collect();
+    /// assert_eq!(counts, [("ada", 2), ("bob", 1)]);
+    /// assert_eq!((beyond.take()[0].value.key, report.records_late, report.records_refused), ("cyd", 1, 1));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Cost
+    /// A comparison for each key that is new in a slice; for each record of sessions and of numbers of records. All records go to
+    /// where their key is kept: there is no adding up in front of it.
+    pub fn max_held(mut self, most: usize, beyond: Beyond) -> Self {
+        self.sharing.limits.held = HeldLimit { most, beyond };
+        self
     }
 }
 

@@ -59,6 +59,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             // A slice that is a window by itself is not needed after it: its table goes as it is.
             let mut slice = self.slices.pop_front().expect("a window that has records has its slice");
             mem::swap(&mut self.firing.table, &mut slice.table);
+            self.fresh -= self.firing.table.len();
             return self.firing.table.begin_to_empty();
         }
         let stay_from = self.windows.first_slice(kept_from.min(number + 1));

@@ -122,7 +122,10 @@ fn two_stages_make_of_several_inputs_what_one_makes_of_each_put_together() {
 #[test]
 fn a_key_too_many_is_a_fault_of_the_second_stage() {
     let window = TimeWindow { start: Timestamp::from_nanos(0), end: Timestamp::from_nanos(10) };
-    let mut merge = WindowMerge::<u64, Count, ()>::new(crate::count(), KeyLimits { expected: 2, most: 3 });
+    let mut merge = WindowMerge::<u64, Count, ()>::new(
+        crate::count(),
+        KeyLimits { expected: 2, most: 3, ..KeyLimits::default() },
+    );
     let mut out = Vec::new();
     for key in 0..4 {
         assert_eq!(merge.fault(), None);

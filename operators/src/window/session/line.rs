@@ -146,7 +146,7 @@ impl<A> Lines<A> {
     }
 
     /// How many sessions there are.
-    #[cfg(test)]
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.0.len()
     }

@@ -306,7 +306,7 @@ fn times_at_the_extremes_are_counted() {
 
 #[test]
 fn keys_without_a_session_do_not_count_towards_the_limit() {
-    let limits = KeyLimits { expected: 16, most: 50 };
+    let limits = KeyLimits { expected: 16, most: 50, ..KeyLimits::default() };
     let session = Session::with_gap(Duration::from_nanos(100)).unwrap();
     let mut fold = SessionFold::new(session, Times, limits);
     let mut out = Narrow::new(usize::MAX);

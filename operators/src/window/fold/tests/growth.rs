@@ -37,7 +37,11 @@ fn hashed<R>(most: usize, call: impl FnOnce() -> R) -> R {
 fn fold(most: usize) -> Fold {
     let nanos = Duration::from_nanos;
     let windows = Sliding::new(nanos(30), nanos(10)).unwrap();
-    WindowFold::new(windows, crate::count()).with_limits(KeyLimits { expected: 16, most })
+    WindowFold::new(windows, crate::count()).with_limits(KeyLimits {
+        expected: 16,
+        most,
+        ..KeyLimits::default()
+    })
 }
 
 type Fold = WindowFold<Counted, crate::Count, ()>;

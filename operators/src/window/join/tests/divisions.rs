@@ -104,7 +104,7 @@ fn as_many_keys_as_are_allowed_may_be_in_a_window_and_no_more() {
     let most = keys.values().map(BTreeSet::len).max().unwrap();
     let expected = naive(&hops, 2 * HOP);
     for expected_keys in [0, 100_000] {
-        let limits = KeyLimits { expected: expected_keys, most };
+        let limits = KeyLimits { expected: expected_keys, most, ..KeyLimits::default() };
         let (mut pairs, _) = joined(&hops, 2 * HOP, limits, &mut random);
         pairs.sort_unstable();
         assert!(pairs == expected, "a limit that is kept makes no difference");
