@@ -245,6 +245,7 @@ pub(crate) struct Job {
 
 /// How a job ended.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it for each job")]
 enum Outcome {
     /// It has not.
     Open,
