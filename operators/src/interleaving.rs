@@ -80,9 +80,19 @@ pub(crate) fn play<T: Copy, I, O: Operator<I>>(
                     judge = *watermark;
                     operator.judge_by(judge);
                 }
-                order.push(*value);
-                let record = Record { time: Timestamp::from_nanos(*time), value: make(*value) };
-                operator.on_record(record, out);
+                let mut records = vec![(*time, *value)];
+                while random.bool()
+                    && let Some((Arrival::Record(time, value), rest)) = input.as_slice().split_first()
+                {
+                    records.push((*time, *value));
+                    *input = rest.iter();
+                }
+                order.extend(records.iter().map(|(_, value)| *value));
+                let mut record = |(time, value)| Record { time: Timestamp::from_nanos(time), value: make(value) };
+                match &records[..] {
+                    [alone] => operator.on_record(record(*alone), out),
+                    _ => operator.on_records(records.into_iter().map(record), out),
+                }
                 continue;
             }
             Some(Arrival::Watermark(nanos)) => *watermark = Watermark::at(Timestamp::from_nanos(*nanos)),

@@ -273,6 +273,24 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         (is_within && *first >= open_from).then_some(index)
     }
 
+    /// Adds a record to an earlier slice than the recent one, which stays; false if it has none, or its key is new there.
+    ///
+    /// Records that are out of order mostly come alone: to turn to their slice and back takes several times as long.
+    #[inline(never)]
+    fn add_aside(&mut self, Record { time, value: Keyed { key, value } }: &Record<Keyed<K, T>>) -> bool {
+        let (_, own) = self.own;
+        let Closing { open_from, .. } = own.max(self.closing);
+        if time.as_nanos() >= self.recent.start {
+            return false;
+        }
+        let Some(index) = self.open_at(*time, open_from) else { return false };
+        let mut base = self.slices[index].table.base();
+        let Ok(acc) = base.value(key) else { return false };
+        self.aggregate.add(acc, value, *time);
+        self.tally.on_time += 1;
+        true
+    }
+
     /// Takes a slice's table. There is no recent one.
     #[inline]
     fn make_recent(&mut self, index: usize) {
@@ -486,11 +504,15 @@ where
         mut records: impl Iterator<Item = Record<Keyed<K, T>>>,
         out: &mut impl Emit<Self::Out>,
     ) {
+        let mut before = self.recent.records;
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
+            let has_added = self.recent.records != before;
             match stopped {
                 Some(stopped) => self.begin(record, stopped, out),
+                None if has_added && self.add_aside(&record) => {}
                 None => self.on_record(record, out),
             }
+            before = self.recent.records;
         }
     }
 
