@@ -88,7 +88,8 @@ pub(crate) fn play<T: Copy, I, O: Operator<I>>(
                     *input = rest.iter();
                 }
                 order.extend(records.iter().map(|(_, value)| *value));
-                let mut record = |(time, value)| Record { time: Timestamp::from_nanos(time), value: make(value) };
+                let mut record =
+                    |(time, value)| Record { time: Timestamp::from_nanos(time), value: make(value) };
                 match &records[..] {
                     [alone] => operator.on_record(record(*alone), out),
                     _ => operator.on_records(records.into_iter().map(record), out),

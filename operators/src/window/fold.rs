@@ -61,6 +61,8 @@ pub struct WindowFold<K, A: Aggregate<T>, T, W = Sliding> {
     slices: VecDeque<Slice<K, A::Acc>>,
     /// The slice that the last record went to. Its table is here, and an absent one in its place.
     recent: Recent<K, A::Acc>,
+    /// A slice's share of the longest time there is: 2⁶⁴ divided by its length.
+    a_slice_in: u64,
     /// Tables of slices that are not in use.
     tables: Tables<K, A::Acc>,
     /// What the keys of windows come to, of slices not all of whose windows are open.
@@ -98,6 +100,13 @@ struct Slice<K, A> {
     first: i64,
     /// What the records of each key come to.
     table: KeyTable<K, A>,
+}
+
+impl<K, A> Slice<K, A> {
+    #[inline]
+    fn contains(&self, time: i64) -> bool {
+        time.wrapping_sub(self.start).cast_unsigned() < self.length
+    }
 }
 
 /// The tables of an operator, in use.
@@ -163,6 +172,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             aggregate,
             slices: VecDeque::with_capacity(64),
             recent: Recent::none(),
+            a_slice_in: 0,
             tables: Tables::new(limits, SPARE_MIN),
             whole: Whole::new(limits),
             fresh: 0,
@@ -254,6 +264,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             Err(index) => {
                 let table = self.tables.take(self.slices.len());
                 let (start, length) = self.windows.extent(number);
+                // Rounded up, so that the first instant of a slice is not taken for the last one of that before.
+                self.a_slice_in = (u64::MAX / length.max(1)).saturating_add(1);
                 self.slices.insert(index, Slice { number, start, length, first, table });
                 index
             }
@@ -267,10 +279,19 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     #[inline]
     fn open_at(&self, time: Timestamp, open_from: i64) -> Option<usize> {
         let time = time.as_nanos();
-        let index = self.slices.partition_point(|slice| slice.start <= time).checked_sub(1)?;
-        let Slice { start, length, first, .. } = &self.slices[index];
-        let is_within = time.wrapping_sub(*start).cast_unsigned() < *length;
-        (is_within && *first >= open_from).then_some(index)
+        let has_it = |index: &usize| self.slices.get(*index).is_some_and(|slice| slice.contains(time));
+        let sought = || self.slices.partition_point(|slice| slice.start <= time).checked_sub(1);
+        let index = self.guessed_at(time).filter(has_it).or_else(|| sought().filter(has_it))?;
+        (self.slices[index].first >= open_from).then_some(index)
+    }
+
+    /// Where the slice of `time` is, if they are all of one length and none is missing.
+    #[inline]
+    fn guessed_at(&self, time: i64) -> Option<usize> {
+        let first = self.slices.front()?;
+        let since = time.wrapping_sub(first.start).cast_unsigned();
+        let slices = u128::from(since) * u128::from(self.a_slice_in) >> u64::BITS;
+        usize::try_from(slices).ok()
     }
 
     /// Adds a record to an earlier slice than the recent one, which stays; false if it has none, or its key is new there.
