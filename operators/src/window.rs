@@ -20,7 +20,7 @@ pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
 pub use periods::Periods;
-pub use session::{Session, SessionFold};
+pub use session::{GapOf, Gaps, OneGap, Session, SessionFold};
 pub use slicing::{SliceNumber, Slicing};
 pub use sliding::{Sliding, WindowError};
 

@@ -145,6 +145,29 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// [`Session::with_gap_of`](crate::Session::with_gap_of) gives each key a gap of its own:
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let least = Duration::from_nanos(10);
+    /// let patience = move |user: &&str| if *user == "ada" { least * 3 } else { least };
+    /// let (visits, _late) = graph
+    ///     .iter([("ada", 0), ("bob", 0), ("ada", 25), ("bob", 25)])
+    ///     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::NONE)
+    ///     .key_by(|(user, _)| *user)
+    ///     .window(Session::with_gap_of(least, patience)?)
+    ///     .aggregate(count());
+    /// let visits = visits.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let visit = |v: WindowResult<_, _>| (v.key, v.window.start.as_nanos(), v.window.end.as_nanos(), v.value);
+    /// let visits: Vec<_> = visits.take().into_iter().map(|record| visit(record.value)).collect();
+    /// assert_eq!(visits, [("bob", 0, 10, 1), ("bob", 25, 35, 1), ("ada", 0, 55, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Numbers of records
     /// Of [`Counted`](crate::Counted) windows, a result's bounds are from the first record to the last. Records are counted in order of
     /// event time, when the watermark has passed them; one behind the watermark is late. A window that is not full when the stream
@@ -175,7 +198,7 @@ where
     ///
     /// Sessions: besides, a search among the key's sessions from the newest on. A record that is behind the watermark is kept until that
     /// moves on. Memory: keys with open sessions, and those; nothing is kept of others. Sources pass a watermark on every sixteenth of
-    /// the gap, or every millisecond if that is less, which ends a batch.
+    /// the least gap, or every millisecond if that is less, which ends a batch.
     ///
     /// Numbers of records: a record waits for the watermark, a number of comparisons that grows with the logarithm of those that wait;
     /// then it is one look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with

@@ -3,8 +3,8 @@
 use std::hash::Hash;
 
 use nacreous_operators::{
-    Aggregate, Algebra, CountFold, Counted, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding,
-    WindowFold, Windowed,
+    Aggregate, Algebra, CountFold, Counted, Gaps, Keyed, Operator, Periods, Session, SessionFold, Slicing,
+    Sliding, WindowFold, Windowed,
     algorithm::{Algorithm, FingerTree, using},
 };
 use nacreous_watermark::{Cadence, Span};
@@ -66,7 +66,7 @@ pub trait Timed: Windows {}
 
 impl Timed for Sliding {}
 impl Timed for Periods {}
-impl Timed for Session {}
+impl<G: Clone> Timed for Session<G> {}
 
 /// Windows that are made of slices: [`Sliding`] and [`Periods`].
 pub trait Sliced: Timed + Slicing + Send + 'static {}
@@ -87,7 +87,7 @@ impl Windows for Periods {
 }
 
 /// A session is let go of at one of the instants at which others may fire.
-impl Windows for Session {
+impl<G: Clone> Windows for Session<G> {
     fn close(&self, cadence: &mut Cadence, _: Span) {
         cadence.add(self.ends());
     }
@@ -159,11 +159,12 @@ where
     }
 }
 
-impl<K, T, A> Aggregable<K, T, A> for Session
+impl<K, T, A, G> Aggregable<K, T, A> for Session<G>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    G: Gaps<K>,
 {
     fn aggregate<U: Upstream<Out = Keyed<K, T>>>(
         self,
@@ -175,11 +176,12 @@ where
     }
 }
 
-impl<K, T, A> Aggregable<K, T, A> for KeptWindows<Session>
+impl<K, T, A, G> Aggregable<K, T, A> for KeptWindows<Session<G>>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    G: Gaps<K>,
 {
     fn aggregate<U: Upstream<Out = Keyed<K, T>>>(
         self,

@@ -180,10 +180,17 @@ fn apply(
             let counts = counts.map(|count| functions::counted(count.key, count.number, count.value));
             vec![counts.joint(joints), late.map(|late| late.value).joint(joints)]
         }
-        Does::Session(gap) => {
-            let sessions = Session::with_gap(nanos(gap)).expect("a gap");
-            let sessions = keyed(on, joints.parallelism()).window(sessions);
-            let (results, late) = sessions.aggregate(stats(|item: &Item| item.value));
+        Does::Session { gap, odd } => {
+            let keyed = keyed(on, joints.parallelism());
+            let figures = stats(|item: &Item| item.value);
+            if gap == odd {
+                let (results, late) =
+                    keyed.window(Session::with_gap(nanos(gap)).expect("a gap")).aggregate(figures);
+                return vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)];
+            }
+            let gap_of = move |key: &u16| nanos(if key % 2 == 1 { odd } else { gap });
+            let sessions = Session::with_gap_of(nanos(gap), gap_of).expect("a gap");
+            let (results, late) = keyed.window(sessions).aggregate(figures);
             vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
         }
         Does::Counted { size, every } => {

@@ -70,8 +70,11 @@ pub(crate) enum Does {
         every: i64,
         allowed: i64,
     },
-    /// Sessions that end after such a gap.
-    Session(i64),
+    /// Sessions that end after such a gap, and those of odd keys after another, which is no less.
+    Session {
+        gap: i64,
+        odd: i64,
+    },
     /// Windows of so many records, one beginning every so many.
     Counted {
         size: u32,
@@ -128,7 +131,7 @@ impl Program {
             | Does::WindowJoin { size, every } => Some((every, size % every)),
             Does::KeptWindow { size, every, .. } => Some((every, size % every)),
             Does::Process(size) => Some((size, 1)),
-            Does::Session(gap) => Some(((gap / 16).max(1), 0)),
+            Does::Session { gap, .. } => Some(((gap / 16).max(1), 0)),
             Does::IntervalJoin { .. } | Does::Counted { .. } => Some((1_000_000, 0)),
             _ => None,
         });
@@ -202,7 +205,10 @@ impl Does {
                     Self::IntervalJoin { lower, upper: lower + random.i64(0..10) }
                 }
                 23 => Self::KeptWindow { size, every, allowed: random.i64(1..200) },
-                24 | 25 => Self::Session(size.min(60)),
+                24 | 25 => {
+                    let gap = size.min(60);
+                    Self::Session { gap, odd: gap + random.i64(0..60) * i64::from(random.bool()) }
+                }
                 26 if on.ordered => {
                     let size = random.u32(1..9);
                     Self::Counted { size, every: random.u32(1..=size) }
@@ -220,7 +226,7 @@ impl Does {
         match self {
             Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
             Self::Window { .. } | Self::WindowInChain { .. } | Self::Process(_) => 2,
-            Self::KeptWindow { .. } | Self::Session(_) | Self::Counted { .. } => 2,
+            Self::KeptWindow { .. } | Self::Session { .. } | Self::Counted { .. } => 2,
             Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
             _ => 1,

@@ -47,7 +47,7 @@ pub(crate) fn run(program: &Program) -> Expected {
             Does::Window { .. }
             | Does::WindowInChain { .. }
             | Does::KeptWindow { .. }
-            | Does::Session(_)
+            | Does::Session { .. }
             | Does::Counted { .. } => {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
                 (false, false)
@@ -144,7 +144,7 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
             interval_join(on, and.expect("a join takes two"), lower, upper)
         }
         Does::KeptWindow { size, every, allowed } => kept_window(&on, size, every, allowed),
-        Does::Session(gap) => session(on, gap),
+        Does::Session { gap, odd } => session(on, gap, odd),
         Does::Counted { size, every } => counted(on, size as usize, every as usize),
         Does::Window { size, every } => window(&on, size, every),
         Does::WindowInChain { size, every } => {
@@ -256,26 +256,30 @@ fn figures(records: &[Fact], time: i64) -> Fact {
 
 /// Sessions and late records. First come those that were not behind their watermark; then, for each watermark, those that were,
 /// the latest first.
-fn session(on: Facts, gap: i64) -> Vec<Facts> {
-    let resolution = (gap / 16).max(1);
+fn session(on: Facts, least: i64, odd: i64) -> Vec<Facts> {
+    let resolution = (least / 16).max(1);
+    let gap = |fact: &Fact| if fact.item.key % 2 == 1 { odd } else { least };
     let seen = |fact: &Fact| match fact.judged_by {
         i64::MIN => i64::MIN,
         watermark => watermark.div_euclid(resolution) * resolution,
     };
     let (mut behind, on_time): (Facts, Facts) = on.into_iter().partition(|fact| fact.time < seen(fact));
     behind.sort_unstable_by_key(|fact| (seen(fact), -fact.time));
-    let end = |session: &Facts| session.iter().map(|fact| fact.time).max().expect("not empty") + gap;
+    let end =
+        |session: &Facts| session.iter().map(|fact| fact.time).max().expect("not empty") + gap(&session[0]);
     let start = |session: &Facts| session.iter().map(|fact| fact.time).min().expect("not empty");
     let (mut open, mut closed, mut late): (Vec<Facts>, Vec<Facts>, Facts) = Default::default();
     let belongs = |fact: &Fact, session: &Facts| {
-        session[0].item.key == fact.item.key && fact.time < end(session) && start(session) - fact.time < gap
+        session[0].item.key == fact.item.key
+            && fact.time < end(session)
+            && start(session) - fact.time < gap(fact)
     };
     for fact in on_time.into_iter().chain(behind) {
         if fact.time < seen(&fact) {
             let (over, rest) = open.into_iter().partition(|session| end(session) <= seen(&fact));
             closed.extend::<Vec<_>>(over);
             open = rest;
-            if fact.time + gap <= seen(&fact) && !open.iter().any(|session| belongs(&fact, session)) {
+            if fact.time + gap(&fact) <= seen(&fact) && !open.iter().any(|session| belongs(&fact, session)) {
                 late.push(Fact { judged_by: i64::MIN, ..fact });
                 continue;
             }
