@@ -8,6 +8,7 @@ mod merge;
 mod periods;
 mod resolution;
 mod session;
+mod shared;
 mod slicing;
 mod sliding;
 mod tables;
@@ -21,6 +22,7 @@ pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
 pub use periods::Periods;
 pub use session::{GapOf, Gaps, OneGap, Session, SessionFold};
+pub use shared::{OfFamily, SharedFold};
 pub use slicing::{SliceNumber, Slicing};
 pub use sliding::{Sliding, WindowError};
 

@@ -1,4 +1,5 @@
 mod firing;
+mod parts;
 mod recent;
 
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
@@ -19,6 +20,7 @@ use crate::{
     state::{KeyTable, Stopped},
 };
 use firing::Firing;
+pub(super) use parts::Coming;
 use recent::Recent;
 
 /// The queue that an aggregate chooses.
@@ -103,11 +105,16 @@ struct Slice<K, A> {
 struct Used<'a, K, A> {
     slices: &'a mut VecDeque<Slice<K, A>>,
     recent: &'a mut KeyTable<K, A>,
+    coming: usize,
 }
 
 impl<K, A> InUse<K, A> for Used<'_, K, A> {
     fn slices(&self) -> usize {
         self.slices.len()
+    }
+
+    fn coming(&self) -> usize {
+        self.coming
     }
 
     fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
@@ -483,14 +490,7 @@ where
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        let Self { slices, recent: Recent { table: recent, .. }, .. } = self;
-        self.tables.note(recent.len());
-        let tables = self.tables.prepare(records, Used { slices, recent });
-        if self.fires_slices() {
-            return tables;
-        }
-        // All are asked, so that none is late for want of another.
-        tables.and(self.whole.prepare(records, self.fresh, self.corrected())).and(self.held.prepare(records))
+        self.prepare_for(records, Coming::NOTHING)
     }
 
     fn fault(&self) -> Option<Fault> {
