@@ -35,9 +35,7 @@ pub struct OfFamily<V> {
 pub struct SharedFold<K, A: Aggregate<T>, T, const N: usize> {
     slices: WindowFold<K, Unfinished<A>, T>,
     families: [Family<K, A, T>; N],
-    /// The watermark that has been dealt with.
-    passed: Watermark,
-    /// What records are judged by, if it is ahead of that.
+    /// What records are judged by, if that is ahead of the watermark.
     judge: Watermark,
     behind: Behind,
 }
@@ -70,7 +68,7 @@ where
             fold: WindowFold::new(windows, aggregate.clone()).with_limits(limits),
             together: windows.in_slice(dividing),
         });
-        Self { slices, families, passed: Watermark::MIN, judge: Watermark::MIN, behind: Behind::default() }
+        Self { slices, families, judge: Watermark::MIN, behind: Behind::default() }
     }
 }
 
@@ -176,7 +174,6 @@ where
         Self {
             slices: self.slices.clone(),
             families: self.families.each_ref().map(family),
-            passed: Watermark::MIN,
             judge: Watermark::MIN,
             behind: Behind::default(),
         }
@@ -193,11 +190,10 @@ where
     #[inline(always)]
     fn dealing<'a, E>(
         &'a mut self,
-        judge: Watermark,
         out: &'a mut E,
     ) -> (&'a mut WindowFold<K, Unfinished<A>, T>, Deal<'a, K, A, T, E>) {
-        let Self { slices, families, behind, .. } = self;
-        (slices, Deal { families, judge, behind, out })
+        let Self { slices, families, judge, behind } = self;
+        (slices, Deal { families, judge: *judge, behind, out })
     }
 }
 
@@ -211,7 +207,7 @@ where
 
     #[inline(always)]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
-        let (slices, mut deal) = self.dealing(self.judge, out);
+        let (slices, mut deal) = self.dealing(out);
         slices.on_record(record, &mut deal);
     }
 
@@ -221,16 +217,15 @@ where
         records: impl Iterator<Item = Record<Keyed<K, T>>>,
         out: &mut impl Emit<Self::Out>,
     ) {
-        let (slices, mut deal) = self.dealing(self.judge, out);
+        let (slices, mut deal) = self.dealing(out);
         slices.on_records(records, &mut deal);
     }
 
     /// Hands the slices that end at or before the watermark to the families, and has each fire the windows that do.
     fn on_watermark(&mut self, watermark: Watermark, out: &mut impl Emit<Self::Out>) -> Step {
-        // All windows over a slice are open by the watermark before, though an input that is ahead may have closed some.
-        let passed = self.passed;
-        self.families.iter_mut().for_each(|family| family.fold.judge_by(passed));
-        let (slices, mut deal) = self.dealing(passed, out);
+        // All windows over a slice are open by the watermark before, though an input that is ahead may have closed some for itself.
+        self.families.iter_mut().for_each(|family| family.fold.judge_by(Watermark::MIN));
+        let (slices, mut deal) = self.dealing(out);
         if slices.on_watermark(watermark, &mut deal) == Step::More {
             return Step::More;
         }
@@ -239,14 +234,12 @@ where
                 return Step::More;
             }
         }
-        self.passed = self.passed.max(watermark);
-        self.judge = self.judge.max(watermark);
         Step::Done
     }
 
     fn judge_by(&mut self, watermark: Watermark) {
-        self.judge = watermark.max(self.passed);
-        self.slices.judge_by(self.judge);
+        self.judge = watermark;
+        self.slices.judge_by(watermark);
     }
 
     fn connect(&mut self, supplies: &mut impl Supplies) {

@@ -1,3 +1,4 @@
+mod families;
 mod kinds;
 
 use std::{hash::Hash, marker::PhantomData, time::Duration};
@@ -16,6 +17,7 @@ pub use kinds::{Aggregable, KeptWindows, Sliced, Timed, Windows};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
 /// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key.
+/// An array of several `Sliding` is for [`aggregate_each`](Self::aggregate_each).
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,

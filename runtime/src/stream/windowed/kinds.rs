@@ -15,7 +15,7 @@ use crate::{
     stream::{Stream, carried::Carried, keyed::Sharing},
 };
 
-/// A way to cut a keyed stream into windows: [`Sliding`], [`Periods`], [`Session`] or [`Counted`].
+/// A way to cut a keyed stream into windows: [`Sliding`] or an array of several, [`Periods`], [`Session`] or [`Counted`].
 pub trait Windows: Clone {
     /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
     #[doc(hidden)]
@@ -25,7 +25,8 @@ pub trait Windows: Clone {
 /// Windows over which an aggregate of type `A` can be taken: all, with any aggregate.
 #[diagnostic::on_unimplemented(
     message = "no aggregate can be taken over `{Self}`",
-    note = "there are `Sliding`, `Periods`, `Session` and `Counted`; the aggregate's values must be `Send`"
+    note = "there are `Sliding`, `Periods`, `Session` and `Counted`; the aggregate's values must be `Send`",
+    note = "over several `Sliding` at once there is `aggregate_each`"
 )]
 pub trait Aggregable<K, T, A: Aggregate<T>>: Sized {
     /// Puts an operator that aggregates on a stream.
@@ -102,9 +103,9 @@ impl Windows for Counted {
 /// Windows that are kept for a while after they have fired: see [`allowed_lateness`](super::WindowedStream::allowed_lateness).
 #[derive(Debug, Clone)]
 pub struct KeptWindows<W> {
-    windows: W,
-    allowed: Span,
-    retracts: bool,
+    pub(super) windows: W,
+    pub(super) allowed: Span,
+    pub(super) retracts: bool,
 }
 
 impl<W: Timed> KeptWindows<W> {

@@ -198,6 +198,17 @@ fn apply(
             let (results, late) = windows.aggregate(stats(|item: &Item| item.value));
             vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
         }
+        Does::WindowEach { size, every } => {
+            let windows = [(size, every), (size * 2, size * 2)];
+            let windows =
+                windows.map(|(size, every)| Sliding::new(nanos(size), nanos(every)).expect("a window"));
+            let families = keyed(on, joints.parallelism()).window(windows);
+            let families = families.aggregate_each(stats(|item: &Item| item.value));
+            let ends = families.map(|(results, late)| {
+                [results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+            });
+            ends.into_iter().flatten().collect()
+        }
         Does::Window { size, every } => window(on, size, every, joints),
         Does::WindowInChain { size, every } => window(
             on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),

@@ -63,6 +63,11 @@ pub(crate) enum Does {
         size: i64,
         every: i64,
     },
+    /// Of two families that share slices: these, and such as are twice as long and do not overlap.
+    WindowEach {
+        size: i64,
+        every: i64,
+    },
     /// Windows that are kept for a while after they have fired. What comes of it goes nowhere but into a sink: how late a correction
     /// is to others depends on how far the inputs happen to have come.
     KeptWindow {
@@ -128,6 +133,7 @@ impl Program {
         let edges = self.steps.iter().filter_map(|step| match step.does {
             Does::Window { size, every }
             | Does::WindowInChain { size, every }
+            | Does::WindowEach { size, every }
             | Does::WindowJoin { size, every } => Some((every, size % every)),
             Does::KeptWindow { size, every, .. } => Some((every, size % every)),
             Does::Process(size) => Some((size, 1)),
@@ -135,11 +141,12 @@ impl Program {
             Does::IntervalJoin { .. } | Does::Counted { .. } => Some((1_000_000, 0)),
             _ => None,
         });
-        let kept = self.steps.iter().filter_map(|step| match step.does {
+        let others = self.steps.iter().filter_map(|step| match step.does {
             Does::KeptWindow { size, every, allowed } => Some((every, (size + allowed) % every)),
+            Does::WindowEach { size, .. } => Some((size * 2, 0)),
             _ => None,
         });
-        edges.chain(kept).collect()
+        edges.chain(others).collect()
     }
 }
 
@@ -180,7 +187,7 @@ impl Does {
         let size = random.i64(1..120);
         let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
         loop {
-            return match random.u8(0..27) {
+            return match random.u8(0..29) {
                 0 => Self::Map(n),
                 1 => Self::Filter(n),
                 2 => Self::FilterMap(n),
@@ -213,6 +220,7 @@ impl Does {
                     let size = random.u32(1..9);
                     Self::Counted { size, every: random.u32(1..=size) }
                 }
+                27 | 28 => Self::WindowEach { size, every },
                 _ => continue,
             };
         }
@@ -229,6 +237,7 @@ impl Does {
             Self::KeptWindow { .. } | Self::Session { .. } | Self::Counted { .. } => 2,
             Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
+            Self::WindowEach { .. } => 4,
             _ => 1,
         }
     }

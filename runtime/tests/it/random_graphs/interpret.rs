@@ -42,6 +42,7 @@ pub(crate) fn run(program: &Program) -> Expected {
         let and = if step.does.takes_two() { streams[step.and].take() } else { None };
         let own = on.own && and.as_ref().is_none_or(|and| and.own);
         let keeps_accounts = on.own;
+        let late_for_each = late_for_each(*step, &on.facts);
         let made = apply(*step, on.facts, and.map(|and| and.facts));
         let (own, side_own) = match step.does {
             Does::Window { .. }
@@ -50,6 +51,10 @@ pub(crate) fn run(program: &Program) -> Expected {
             | Does::Session { .. }
             | Does::Counted { .. } => {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
+                (false, false)
+            }
+            Does::WindowEach { .. } => {
+                late += if keeps_accounts { late_for_each } else { 0 };
                 (false, false)
             }
             Does::WindowJoin { .. } | Does::IntervalJoin { .. } => {
@@ -147,12 +152,27 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
         Does::Session { gap, odd } => session(on, gap, odd),
         Does::Counted { size, every } => counted(on, size as usize, every as usize),
         Does::Window { size, every } => window(&on, size, every),
+        Does::WindowEach { size, every } => {
+            let [mut one, other] = [window(&on, size, every), window(&on, size * 2, size * 2)];
+            one.extend(other);
+            one
+        }
         Does::WindowInChain { size, every } => {
             let mapped = on.iter().map(|fact| Fact { item: functions::map(fact.item, 3), ..*fact });
             let kept: Facts = mapped.filter(|fact| functions::keeps(&fact.item, 5)).collect();
             window(&kept, size, every)
         }
     }
+}
+
+/// How many records are late for both families of windows.
+fn late_for_each(step: Step, on: &[Fact]) -> u64 {
+    let Does::WindowEach { size, every } = step.does else { return 0 };
+    let is_late = |fact: &&Fact| {
+        let families = [(size, every), (size * 2, size * 2)];
+        families.iter().all(|(size, every)| open_windows(fact, *size, *every).next().is_none())
+    };
+    on.iter().filter(is_late).count() as u64
 }
 
 /// Sums, and what was late for its stretch of time.
