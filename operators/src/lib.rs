@@ -58,6 +58,7 @@ pub use state::{Beyond, HeldLimit, KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    CountFold, Counted, Partial, Periods, ResultKind, Session, SessionFold, SliceNumber, Slicing, Sliding,
-    TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
+    CountFold, Counted, GapOf, Gaps, OfFamily, OneGap, Partial, Periods, ResultKind, Session, SessionFold,
+    SharedFold, SliceNumber, Slicing, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge,
+    WindowPartials, WindowResult, Windowed,
 };

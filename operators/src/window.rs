@@ -11,6 +11,7 @@ mod merge;
 mod periods;
 mod resolution;
 mod session;
+mod shared;
 mod slicing;
 mod sliding;
 mod tables;
@@ -23,7 +24,8 @@ pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
 pub use periods::Periods;
-pub use session::{Session, SessionFold};
+pub use session::{GapOf, Gaps, OneGap, Session, SessionFold};
+pub use shared::{OfFamily, SharedFold};
 pub use slicing::{SliceNumber, Slicing};
 pub use sliding::{Sliding, WindowError};
 

@@ -21,7 +21,7 @@ pub(crate) use away::{Knife, Tail};
 pub(crate) use boxed::Boxed;
 pub(crate) use call::CallEnd;
 pub(crate) use edge::{EdgeOut, Ends, Route, SLOTS, edge, edge_bytes};
-pub(crate) use fork::{Copies, Fork, SideFork};
+pub(crate) use fork::{Copies, Deal, Fork, SideFork};
 pub(crate) use fused::{Fused, OperatorPlace};
 pub(crate) use joint::{Front, Joint, Loop};
 pub(crate) use sink::SinkEnd;

@@ -83,12 +83,12 @@ pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Beyond, Collect,
     CommutativeMonoid, Context, Count, CountDistinct, Counted, DistinctSketch, Either, ExactSum, Fault,
-    First, FixedSum, FixedSumOf, FloatSum, Greatest, Group, Interval, IntervalError, Keyed, Last, Max, Mean,
-    MeanOf, Min, OfPart, Offset, PartAlgebra, Periods, Process, Quantiles, QuantilesOf, Record, ResultKind,
-    Selective, Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Variance, VarianceOf,
-    WindowError, WindowResult, algorithm, approx_count_distinct, arg_max, arg_min, collect, count,
-    count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part, quantiles, stats, sum,
-    variance,
+    First, FixedSum, FixedSumOf, FloatSum, GapOf, Gaps, Greatest, Group, Interval, IntervalError, Keyed,
+    Last, Max, Mean, MeanOf, Min, OfPart, Offset, OneGap, PartAlgebra, Periods, Process, Quantiles,
+    QuantilesOf, Record, ResultKind, Selective, Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow,
+    Top, TopBy, Variance, VarianceOf, WindowError, WindowResult, algorithm, approx_count_distinct, arg_max,
+    arg_min, collect, count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min,
+    of_part, quantiles, stats, sum, variance,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;

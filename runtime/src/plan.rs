@@ -6,7 +6,7 @@ mod instances;
 mod upstream;
 
 pub(crate) use aggregated::Aggregated;
-pub(crate) use ends::{CallMake, CopiesMake, ForwardMake, RouteMake, SinkMake};
+pub(crate) use ends::{CallMake, CopiesMake, DealMake, ForwardMake, RouteMake, SinkMake};
 pub(crate) use instances::{Division, Instance, Instances};
 pub use upstream::{Erased, FromPort, Upstream};
 pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, Then};

@@ -1,4 +1,5 @@
 mod firing;
+mod parts;
 mod recent;
 
 use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
@@ -20,6 +21,7 @@ use crate::{
     state::{KeyTable, Stopped},
 };
 use firing::Firing;
+pub(super) use parts::Coming;
 use recent::Recent;
 
 /// The queue that an aggregate chooses.
@@ -113,11 +115,16 @@ impl<K, A> Slice<K, A> {
 struct Used<'a, K, A> {
     slices: &'a mut VecDeque<Slice<K, A>>,
     recent: &'a mut KeyTable<K, A>,
+    coming: usize,
 }
 
 impl<K, A> InUse<K, A> for Used<'_, K, A> {
     fn slices(&self) -> usize {
         self.slices.len()
+    }
+
+    fn coming(&self) -> usize {
+        self.coming
     }
 
     fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
@@ -576,14 +583,7 @@ where
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        let Self { slices, recent: Recent { table: recent, .. }, .. } = self;
-        self.tables.note(recent.len());
-        let tables = self.tables.prepare(records, Used { slices, recent });
-        if self.fires_slices() {
-            return tables;
-        }
-        // All are asked, so that none is late for want of another.
-        tables.and(self.whole.prepare(records, self.fresh, self.corrected())).and(self.held.prepare(records))
+        self.prepare_for(records, Coming::NOTHING)
     }
 
     fn fault(&self) -> Option<Fault> {

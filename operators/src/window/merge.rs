@@ -29,10 +29,10 @@ pub struct WindowPartials<K, A: Aggregate<T>, T, W = Sliding>(WindowFold<K, Unfi
 
 /// An aggregate without its last step.
 #[derive(Debug, Clone)]
-struct Unfinished<A>(A);
+pub(super) struct Unfinished<A>(pub(super) A);
 
 /// The algebra that it keeps.
-enum Same<G> {
+pub(super) enum Same<G> {
     #[expect(dead_code, reason = "it stands for a type")]
     Never(Infallible, PhantomData<G>),
 }

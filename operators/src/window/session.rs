@@ -1,5 +1,6 @@
 //! Windows that end where a key is silent.
 
+mod gap;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -16,17 +17,19 @@ use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
     key::SlotNumber, state::TimerQueue,
 };
+pub use gap::{GapOf, Gaps, OneGap};
 use line::{Line, Lines, Run};
 
 /// Windows of the records of a key that follow each other in less than a gap: a session begins with a record, and ends a gap
-/// after its last one.
+/// after its last one. The gap is the same for all keys, or [each has its own](Self::with_gap_of).
 ///
-/// A session fires when the watermark has passed its end: a sixteenth of the gap later than that at most, and no more than a
-/// millisecond, so that not every record need bring a watermark.
+/// A session fires when the watermark has passed its end: a sixteenth of the gap later than that at most, of the least gap if there
+/// are several, and no more than a millisecond, so that not every record need bring a watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Session {
-    /// In nanoseconds.
-    gap: i64,
+pub struct Session<G = OneGap> {
+    /// No gap is less, in nanoseconds.
+    least: i64,
+    gaps: G,
 }
 
 impl Session {
@@ -35,10 +38,16 @@ impl Session {
     /// # Errors
     /// If that is zero, or longer than 292 years.
     pub fn with_gap(gap: Duration) -> Result<Self, WindowError> {
-        if gap.is_zero() {
+        Self::of(gap, OneGap)
+    }
+}
+
+impl<G> Session<G> {
+    fn of(least: Duration, gaps: G) -> Result<Self, WindowError> {
+        if least.is_zero() {
             return Err(WindowError::NoGap);
         }
-        Ok(Self { gap: Span::try_from(gap)?.as_nanos() })
+        Ok(Self { least: Span::try_from(least)?.as_nanos(), gaps })
     }
 
     /// The instants at which a session may fire.
@@ -46,13 +55,16 @@ impl Session {
         self.resolution().grid()
     }
 
-    fn resolution(self) -> Resolution {
-        Resolution::at_most(self.gap / 16)
+    fn resolution(&self) -> Resolution {
+        Resolution::at_most(self.least / 16)
     }
 
-    /// Where a session with this last record ends.
-    fn end(self, last: i64) -> i64 {
-        last.saturating_add(self.gap)
+    /// The gap of a key, in nanoseconds.
+    fn gap<K>(&self, key: &K) -> i64
+    where
+        G: Gaps<K>,
+    {
+        self.gaps.of(key).map_or(self.least, |gap| Span::at_most(gap).as_nanos().max(self.least))
     }
 }
 
@@ -68,8 +80,8 @@ impl Session {
 /// # Cost
 /// A record: a look-up of its key, and a search among the key's sessions from the newest on. One that begins or ends a session: besides,
 /// a number of comparisons that grows with the logarithm of the sessions. Memory: keys with sessions that are open or kept, and those.
-pub struct SessionFold<K, A: Aggregate<T>, T> {
-    session: Session,
+pub struct SessionFold<K, A: Aggregate<T>, T, G = OneGap> {
+    session: Session<G>,
     lateness: Lateness,
     limits: KeyLimits,
     aggregate: A,
@@ -89,9 +101,9 @@ pub struct SessionFold<K, A: Aggregate<T>, T> {
     tally: Tally,
 }
 
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
+impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold<K, A, T, G> {
     /// An operator that has seen nothing yet.
-    pub fn new(session: Session, aggregate: A, limits: KeyLimits) -> Self {
+    pub fn new(session: Session<G>, aggregate: A, limits: KeyLimits) -> Self {
         Self {
             session,
             lateness: Lateness::default(),
@@ -123,14 +135,15 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         let Self { session, lateness, aggregate, keys, lines, timers, passed, tally, .. } = self;
         let Some((slot, key, line)) = keys.entry(key, Line::default) else { return };
         tally.on_time += 1;
-        let at = time.as_nanos();
-        let touched = lines.touched(line, at, session.gap);
+        let (at, gap) = (time.as_nanos(), session.gap(key));
+        let touched = lines.touched(line, at, gap);
         if lateness.retracts {
             for run in
                 touched.runs.iter().flatten().map(|place| lines.get(*place)).filter(|run| run.has_fired)
             {
                 tally.results += 1;
-                out.emit(session.result(key, run, aggregate, ResultKind::Retraction, run.results - 1));
+                let number = run.results - 1;
+                out.emit(session.result((key, gap), run, aggregate, ResultKind::Retraction, number));
             }
         }
         let run = match touched.runs {
@@ -152,13 +165,13 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
             }
         };
         // It may have fired and be open again.
-        run.has_fired = session.closes(run) <= *passed;
+        run.has_fired = run.closes(gap) <= *passed;
         if run.has_fired {
             tally.results += 1;
-            out.emit(session.result(key, run, aggregate, ResultKind::Correction, run.results));
+            out.emit(session.result((key, gap), run, aggregate, ResultKind::Correction, run.results));
             run.results += 1;
         }
-        let due = session.due(run, lateness.allowed);
+        let due = run.due(gap, lateness.allowed);
         if line.due.is_none_or(|before| due < before) {
             line.due = Some(due);
             timers.push(before(due), slot);
@@ -174,7 +187,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     /// Whether there is a session that a record belongs to.
     fn belongs(&mut self, key: &K, time: Timestamp) -> bool {
         let Self { session, keys, lines, .. } = self;
-        let has = |line: &Line| lines.touched(line, time.as_nanos(), session.gap).runs[0].is_some();
+        let has = |line: &Line| lines.touched(line, time.as_nanos(), session.gap(key)).runs[0].is_some();
         keys.get(key).is_some_and(has)
     }
 
@@ -200,7 +213,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     #[inline(never)]
     fn add_behind(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
         let at = record.time.as_nanos();
-        let kept_until = self.session.end(at).saturating_add(self.lateness.allowed);
+        let gap = self.session.gap(&record.value.key);
+        let kept_until = at.saturating_add(gap).saturating_add(self.lateness.allowed);
         let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > self.passed;
         if is_open || self.belongs(&record.value.key, record.time) {
             return self.add(record, out);
@@ -242,17 +256,18 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         }
         let (key, line) = keys.at(slot);
         let Some(now) = line.due.take_if(|due| before(*due) == time) else { return };
+        let gap = session.gap(key);
         lines.sift(line, |run| {
-            if !run.has_fired && session.due(run, lateness.allowed) <= now {
+            if !run.has_fired && run.due(gap, lateness.allowed) <= now {
                 tally.results += 1;
                 let kind = if run.results == 0 { ResultKind::OnTime } else { ResultKind::Correction };
-                out.emit(session.result(key, run, aggregate, kind, run.results));
+                out.emit(session.result((key, gap), run, aggregate, kind, run.results));
                 run.results += 1;
                 run.has_fired = true;
             }
-            session.due(run, lateness.allowed) > now
+            run.due(gap, lateness.allowed) > now
         });
-        if let Some(due) = lines.iter(line).map(|run| session.due(run, lateness.allowed)).min() {
+        if let Some(due) = lines.iter(line).map(|run| run.due(gap, lateness.allowed)).min() {
             line.due = Some(due);
             return timers.push(before(due), slot);
         }
@@ -269,28 +284,17 @@ fn before(time: Timestamp) -> Timestamp {
     Timestamp::from_nanos(time.as_nanos() - 1)
 }
 
-impl Session {
-    /// When a session fires if nothing more comes.
-    fn closes<A>(self, run: &Run<A>) -> Watermark {
-        Watermark::at(Timestamp::from_nanos(self.end(run.last)))
-    }
-
-    /// When a session is to be fired, or to be let go of.
-    fn due<A>(self, run: &Run<A>, allowed: i64) -> Timestamp {
-        let end = self.end(run.last);
-        Timestamp::from_nanos(if run.has_fired { end.saturating_add(allowed) } else { end })
-    }
-
-    /// What a session comes to.
+impl<G> Session<G> {
+    /// What a session comes to of a key with this gap.
     fn result<T, K: Clone, A: Aggregate<T>>(
-        self,
-        key: &K,
+        &self,
+        (key, gap): (&K, i64),
         run: &Run<A::Acc>,
         aggregate: &A,
         kind: ResultKind,
         number: u32,
     ) -> Record<Windowed<K, T, A::Out>> {
-        let end = self.end(run.last);
+        let end = run.end(gap);
         let window = TimeWindow { start: Timestamp::from_nanos(run.first), end: Timestamp::from_nanos(end) };
         let time = self.resolution().passes(end - 1);
         let (key, value) = (key.clone(), aggregate.finish(run.acc.clone()));
@@ -299,17 +303,26 @@ impl Session {
 }
 
 /// The clone has seen nothing: it serves another instance.
-impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T> + Clone> Clone for SessionFold<K, A, T> {
+impl<T, K, A, G> Clone for SessionFold<K, A, T, G>
+where
+    K: Hash + Eq + Clone + 'static,
+    A: Aggregate<T> + Clone,
+    G: Gaps<K> + Clone,
+{
     fn clone(&self) -> Self {
-        Self { lateness: self.lateness, ..Self::new(self.session, self.aggregate.clone(), self.limits) }
+        Self {
+            lateness: self.lateness,
+            ..Self::new(self.session.clone(), self.aggregate.clone(), self.limits)
+        }
     }
 }
 
-impl<T, K, A> Operator<Keyed<K, T>> for SessionFold<K, A, T>
+impl<T, K, A, G> Operator<Keyed<K, T>> for SessionFold<K, A, T, G>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T>,
+    G: Gaps<K>,
 {
     type Out = Windowed<K, T, A::Out>;
 

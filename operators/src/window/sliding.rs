@@ -124,6 +124,21 @@ impl Sliding {
         begins.later(Span::at_most(Duration::from_nanos(self.offset.unsigned_abs())))
     }
 
+    /// Windows without overlap that all of these consist of, the longest that there are.
+    pub(super) fn dividing<const N: usize>(all: [Self; N]) -> Self {
+        let offset = all[0].offset;
+        let lengths = all.into_iter().flat_map(|Self { size, every, .. }| [size, every]);
+        let apart = all.into_iter().map(|other| other.offset - offset);
+        let length = lengths.chain(apart).fold(0, |one, other| gcd(one, other.unsigned_abs()));
+        let length = i64::try_from(length).expect("it divides a hop");
+        Self { size: length, every: length, offset: offset % length }
+    }
+
+    /// How many windows that [divide](Self::dividing) these a slice consists of, at the most.
+    pub(super) fn in_slice(&self, dividing: Self) -> usize {
+        usize::try_from(self.every / dividing.every).unwrap_or(usize::MAX)
+    }
+
     /// The number of a hop's head or tail.
     ///
     /// Hops that have both are longer than a nanosecond, so twice as many can be numbered.
@@ -197,6 +212,11 @@ impl Slicing for Sliding {
     }
 }
 
+/// The greatest common divisor; that of zero and another number is the other.
+fn gcd(one: u64, other: u64) -> u64 {
+    if other == 0 { one } else { gcd(other, one % other) }
+}
+
 #[expect(clippy::cast_possible_truncation, reason = "clamped to the range first")]
 fn clamped(nanos: i128) -> Timestamp {
     Timestamp::from_nanos(nanos.clamp(i64::MIN.into(), i64::MAX.into()) as i64)
@@ -238,6 +258,36 @@ mod tests {
                         assert_eq!(inside, windows.slice_at(Timestamp::from_nanos(other)) == slice);
                     }
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn windows_that_divide_others_meet_all_of_their_bounds_and_no_longer_ones_do() {
+        let mut random = fastrand::Rng::with_seed(7);
+        for _ in 0..2_000 {
+            let unit = random.u64(1..4);
+            let one = |random: &mut fastrand::Rng| {
+                let every = random.u64(1..8) * unit;
+                let windows = sliding(every + random.u64(0..8) * unit, every);
+                windows.with_offset(Duration::from_nanos(random.u64(0..3) * random.u64(0..4) * unit))
+            };
+            let all = [one(&mut random), one(&mut random), one(&mut random)];
+            let bounds: Vec<_> = all
+                .iter()
+                .flat_map(|windows| (-9..9).map(|number| windows.window(number)))
+                .flat_map(|window| [window.start.as_nanos(), window.end.as_nanos()])
+                .collect();
+            let meets = |length: i64| bounds.iter().all(|bound| (bound - bounds[0]).rem_euclid(length) == 0);
+            let dividing = Sliding::dividing(all);
+            assert!(dividing.tumble());
+            assert_eq!((1..100).filter(|length| meets(*length)).max(), Some(dividing.size), "{all:?}");
+            assert_eq!((bounds[0] - dividing.offset).rem_euclid(dividing.size), 0, "{all:?}");
+            for windows in all {
+                let (_, length) =
+                    windows.extent(windows.slice_at(Timestamp::from_nanos(random.i64(-50..50))));
+                let slices = length / dividing.size.unsigned_abs();
+                assert!(slices <= windows.in_slice(dividing) as u64, "{all:?}");
             }
         }
     }

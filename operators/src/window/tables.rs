@@ -111,6 +111,11 @@ pub(super) trait InUse<K, A> {
     /// How many slices are open.
     fn slices(&self) -> usize;
 
+    /// How many may begin at once, without a record of their own.
+    fn coming(&self) -> usize {
+        0
+    }
+
     /// All of them; those that are absent may be among them.
     fn tables<'a>(&'a mut self) -> impl Iterator<Item = &'a mut KeyTable<K, A>>
     where
@@ -133,6 +138,11 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
     #[cfg(test)]
     pub(super) fn spare(&self) -> &[KeyTable<K, A>] {
         &self.spare
+    }
+
+    /// The most keys that a table has had, of those that were taken note of.
+    pub(super) fn longest(&self) -> usize {
+        self.longest
     }
 
     pub(super) fn limits(&self) -> KeyLimits {
@@ -206,7 +216,7 @@ impl<K: Hash + Eq + 'static, A> Tables<K, A> {
             self.shape = shape;
             self.is_settled = false;
         }
-        let scarce = self.spare_min + in_use.slices() / 4;
+        let scarce = self.spare_min + in_use.slices() / 4 + in_use.coming();
         if self.is_settled && self.spare.len() >= scarce {
             return Prepared::Ready;
         }

@@ -2,7 +2,11 @@
 
 mod naive;
 
-use std::fmt::Debug;
+use std::{
+    collections::BTreeMap,
+    fmt::Debug,
+    time::{Duration, SystemTime},
+};
 
 use nacreous::{Stream, Upstream, prelude::*};
 
@@ -132,4 +136,33 @@ fn query_9() {
 #[test]
 fn query_11() {
     check(source, queries::bid_sessions, naive::bid_sessions);
+}
+
+/// When events are read is up to the run, but each is read once, between its beginning and its end.
+#[test]
+fn query_12() {
+    let events = events();
+    let expected = naive::bids_of_bidders(&events);
+    let window = |time: SystemTime| {
+        let since = time.duration_since(SystemTime::UNIX_EPOCH).expect("a clock that is set");
+        Timestamp::from_nanos(0) + Duration::from_secs(since.as_secs() / 10 * 10)
+    };
+    for workers in [1, 2] {
+        let graph = Graph::new();
+        let counts = queries::bid_counts(graph.iter(events.clone()).arrival_time()).collect();
+        let began = window(SystemTime::now());
+        let report = graph.run(JobOptions { workers, ..JobOptions::DEFAULT }).expect("the job runs");
+        let ended = window(SystemTime::now());
+        assert_eq!((report.records_in, report.records_late), (events.len() as u64, 0));
+        let mut found = BTreeMap::new();
+        for Record { time, value } in counts.take() {
+            assert!(
+                (began..=ended).contains(&value.from),
+                "{value:?} is not between {began:?} and {ended:?}"
+            );
+            assert_eq!(time.as_nanos(), value.from.as_nanos() + 9_999_999_999);
+            *found.entry(value.bidder).or_insert(0) += value.bids;
+        }
+        assert_eq!(found, expected, "{workers} workers");
+    }
 }

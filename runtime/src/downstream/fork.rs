@@ -1,7 +1,7 @@
 //! Where a stream parts: into a main one and a side output, or into copies.
 
 use nacreous_operators::{
-    Forked, Joined, Keyed, Prepared, Record, Split, Step, Tried, WindowResult, Windowed,
+    Forked, Joined, Keyed, OfFamily, Prepared, Record, Split, Step, Tried, WindowResult, Windowed,
 };
 use nacreous_watermark::Watermark;
 
@@ -268,5 +268,63 @@ impl<T: Clone + Send + 'static> Downstream<T> for Copies<T> {
         let Some((last, others)) = self.outs.split_last_mut() else { return };
         others.iter_mut().for_each(|out| out.record(record.clone()));
         last.record(record);
+    }
+}
+
+/// Sends each record out by the edge of its family.
+pub(crate) struct Deal<T> {
+    outs: Vec<EdgeOut<T>>,
+}
+
+impl<T> Deal<T> {
+    /// An edge for each family.
+    pub(crate) fn new(outs: Vec<EdgeOut<T>>) -> Self {
+        Self { outs }
+    }
+}
+
+impl<T: Send + 'static> Stepwise for Deal<T> {
+    fn stepwise(&mut self, batch: &mut dyn AnyBatch, _: &mut Lap) {
+        hand_down(batch.of::<OfFamily<T>>(), self);
+    }
+
+    fn watermark(&mut self, watermark: Watermark) -> Step {
+        // An edge is done with a watermark at once.
+        self.outs.iter_mut().for_each(|out| _ = out.watermark(watermark));
+        Step::Done
+    }
+
+    fn judge_by(&mut self, watermark: Watermark) {
+        self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
+    }
+
+    #[inline]
+    fn has_room(&self) -> bool {
+        self.outs.iter().all(EdgeOut::has_room)
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.outs.iter().any(EdgeOut::is_wanted)
+    }
+
+    fn flush(&mut self, extent: Extent) -> Result<Flushed, Halt> {
+        flush_all(&mut self.outs, extent)
+    }
+
+    fn count(&self, _: &mut Counts) {}
+
+    fn survey(&self, survey: &mut Survey) {
+        self.outs.iter().for_each(|out| out.survey(survey));
+    }
+
+    fn change(&mut self, change: &mut Change<'_>) {
+        self.outs.iter_mut().for_each(|out| out.change(change));
+    }
+}
+
+impl<T: Send + 'static> Downstream<OfFamily<T>> for Deal<T> {
+    #[inline]
+    fn record(&mut self, Record { time, value: OfFamily { family, value } }: Record<OfFamily<T>>) {
+        self.outs[family].record(Record { time, value });
     }
 }

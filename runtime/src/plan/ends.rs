@@ -2,12 +2,12 @@
 
 use std::{hash::Hash, marker::PhantomData};
 
-use nacreous_operators::{Keyed, Record};
+use nacreous_operators::{Keyed, OfFamily, Record};
 
 use super::{Assembly, Instance, Make, PortId};
 use crate::{
     bell::Bell,
-    downstream::{CallEnd, Copies, EdgeOut, Route, SinkEnd},
+    downstream::{CallEnd, Copies, Deal, EdgeOut, Route, SinkEnd},
     operator_name::OperatorId,
     sink::Sink,
 };
@@ -57,6 +57,22 @@ impl<T: Clone + Send + 'static> Make<T> for CopiesMake {
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Copies<T> {
         let outs = self.ports.iter().filter_map(|port| plan.edge_into(*port, instance)).collect();
         Copies::new(outs, self.accountable)
+    }
+}
+
+/// Leads into several ports, what belongs to a family into that of its number.
+pub(crate) struct DealMake {
+    pub(crate) ports: Vec<PortId>,
+}
+
+impl<T: Send + 'static> Make<OfFamily<T>> for DealMake {
+    type Down = Deal<T>;
+
+    fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Deal<T> {
+        let edge = |port: &PortId| plan.edge_into(*port, instance);
+        let outs = self.ports.iter().filter_map(edge).collect::<Vec<_>>();
+        assert_eq!(outs.len(), self.ports.len(), "streams that others are led to end in sinks");
+        Deal::new(outs)
     }
 }
 

@@ -1,3 +1,4 @@
+mod families;
 mod kinds;
 
 use std::{hash::Hash, marker::PhantomData, time::Duration};
@@ -16,6 +17,7 @@ pub use kinds::{Aggregable, KeptWindows, Sliced, Timed, Windows};
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
 /// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key.
+/// An array of several `Sliding` is for [`aggregate_each`](Self::aggregate_each).
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
     carried: Carried<U>,
@@ -183,6 +185,29 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// [`Session::with_gap_of`](crate::Session::with_gap_of) gives each key a gap of its own:
+    ///
+    /// ```
+    /// use nacreous::prelude::*;
+    /// use std::time::Duration;
+    ///
+    /// let graph = Graph::new();
+    /// let least = Duration::from_nanos(10);
+    /// let patience = move |user: &&str| if *user == "ada" { least * 3 } else { least };
+    /// let (visits, _late) = graph
+    ///     .iter([("ada", 0), ("bob", 0), ("ada", 25), ("bob", 25)])
+    ///     .event_time(|(_, at)| Timestamp::from_nanos(*at), BoundedDisorder::NONE)
+    ///     .key_by(|(user, _)| *user)
+    ///     .window(Session::with_gap_of(least, patience)?)
+    ///     .aggregate(count());
+    /// let visits = visits.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let visit = |v: WindowResult<_, _>| (v.key, v.window.start.as_nanos(), v.window.end.as_nanos(), v.value);
+    /// let visits: Vec<_> = visits.take().into_iter().map(|record| visit(record.value)).collect();
+    /// assert_eq!(visits, [("bob", 0, 10, 1), ("bob", 25, 35, 1), ("ada", 0, 55, 2)]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Numbers of records
     /// Of [`Counted`](crate::Counted) windows, a result's bounds are from the first record to the last. Records are counted in order of
     /// event time, when the watermark has passed them; one behind the watermark is late. A window that is not full when the stream
@@ -213,7 +238,7 @@ where
     ///
     /// Sessions: besides, a search among the key's sessions from the newest on. A record that is behind the watermark is kept until that
     /// moves on. Memory: keys with open sessions, and those; nothing is kept of others. Sources pass a watermark on every sixteenth of
-    /// the gap, or every millisecond if that is less, which ends a batch.
+    /// the least gap, or every millisecond if that is less, which ends a batch.
     ///
     /// Numbers of records: a record waits for the watermark, a number of comparisons that grows with the logarithm of those that wait;
     /// then it is one look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with

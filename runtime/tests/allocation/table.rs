@@ -166,6 +166,19 @@ impl<P: Probe> Row<P> {
                 sums.map(move |sum| seen(sum.value.min)).discard();
                 late.discard();
             }),
+            row("windows of two families whose records are late", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows =
+                    [Sliding::new(micros(size), micros(size / 4)), Sliding::tumbling(micros(size / 2))];
+                let windows = windows.map(Result::unwrap);
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let [(sums, late), (others, others_late)] = keyed.aggregate_each(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+                others.discard();
+                others_late.discard();
+            }),
             row("sessions", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let size = window_size(keys);

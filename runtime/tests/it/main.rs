@@ -10,6 +10,7 @@ mod compile_fail;
 mod control;
 mod equivalence;
 mod examples;
+mod families;
 mod flights;
 mod io_feeder;
 mod io_generator;

@@ -1,6 +1,6 @@
 use std::iter;
 
-use nacreous_watermark::Timestamp;
+use nacreous_watermark::{Timestamp, Watermark};
 
 use crate::{
     Prepared, Supplies,
@@ -49,6 +49,22 @@ impl<A> Run<A> {
     /// Takes in a record at this time.
     pub(super) fn reach(&mut self, at: i64) {
         (self.first, self.last) = (self.first.min(at), self.last.max(at));
+    }
+
+    /// Where it ends.
+    pub(super) fn end(&self, gap: i64) -> i64 {
+        self.last.saturating_add(gap)
+    }
+
+    /// When it fires if nothing more comes.
+    pub(super) fn closes(&self, gap: i64) -> Watermark {
+        Watermark::at(Timestamp::from_nanos(self.end(gap)))
+    }
+
+    /// When it is to be fired, or to be let go of.
+    pub(super) fn due(&self, gap: i64, allowed: i64) -> Timestamp {
+        let end = self.end(gap);
+        Timestamp::from_nanos(if self.has_fired { end.saturating_add(allowed) } else { end })
     }
 }
 

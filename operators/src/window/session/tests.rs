@@ -31,12 +31,15 @@ impl Outcome {
 #[derive(Debug, Clone, Copy)]
 struct Case {
     gap: i64,
+    /// What odd keys ask for, if they ask.
+    asked: Option<Duration>,
     allowed: i64,
     retracts: bool,
 }
 
 #[derive(Debug, Clone)]
 struct Naive {
+    key: u32,
     first: i64,
     last: i64,
     came_to: (u64, i128),
@@ -51,20 +54,37 @@ impl Case {
             1 => 0,
             _ => random.i64(0..200),
         };
-        Self { gap: random.i64(1..60), allowed, retracts: random.bool() }
+        let asked = match random.u8(0..8) {
+            0..4 => None,
+            4 => Some(Duration::MAX),
+            _ => Some(Duration::from_nanos(random.u64(0..120))),
+        };
+        Self { gap: random.i64(1..60), asked, allowed, retracts: random.bool() }
+    }
+
+    fn least(self) -> Duration {
+        Duration::from_nanos(self.gap.unsigned_abs())
     }
 
     fn session(self) -> Session {
-        Session::with_gap(Duration::from_nanos(self.gap.unsigned_abs())).unwrap()
+        Session::with_gap(self.least()).unwrap()
+    }
+
+    fn gap_of(self, key: u32) -> i64 {
+        match self.asked {
+            Some(asked) if key % 2 == 1 => i64::try_from(asked.as_nanos()).unwrap_or(i64::MAX).max(self.gap),
+            _ => self.gap,
+        }
     }
 
     fn end(self, session: &Naive) -> i64 {
-        session.last.saturating_add(self.gap)
+        session.last.saturating_add(self.gap_of(session.key))
     }
 
     /// Whether a record at this time belongs to a session.
     fn touches(self, session: &Naive, time: i64) -> bool {
-        let away = |time: i64, than: i64| i128::from(time) - i128::from(than) >= self.gap.into();
+        let gap = self.gap_of(session.key);
+        let away = |time: i64, than: i64| i128::from(time) - i128::from(than) >= gap.into();
         !away(time, session.last) && !away(session.first, time)
     }
 
@@ -95,7 +115,7 @@ impl Case {
             self.fire(&mut sessions, &mut outcome, watermark);
             records.sort_unstable_by_key(|(time, _)| -time);
             for (time, key) in records {
-                let kept = time.saturating_add(self.gap).saturating_add(self.allowed) > watermark;
+                let kept = time.saturating_add(self.gap_of(key)).saturating_add(self.allowed) > watermark;
                 if kept
                     || sessions
                         .get(&key)
@@ -121,7 +141,7 @@ impl Case {
         let of_key = sessions.entry(key).or_default();
         let results = outcome.results.entry(key).or_default();
         let mut joined =
-            Naive { first: time, last: time, came_to: (1, time.into()), results: 0, has_fired: false };
+            Naive { key, first: time, last: time, came_to: (1, time.into()), results: 0, has_fired: false };
         of_key.retain(|session| {
             if !self.touches(session, time) {
                 return true;
@@ -171,8 +191,19 @@ impl Case {
 
     /// The same from the operator, the inputs interleaved at random.
     fn run(self, inputs: &[Input<u32>], random: &mut fastrand::Rng) -> Outcome {
+        let Some(asked) = self.asked else { return self.run_in(self.session(), inputs, random) };
+        let gap_of = move |key: &u32| if key % 2 == 1 { asked } else { Duration::ZERO };
+        self.run_in(Session::with_gap_of(self.least(), gap_of).unwrap(), inputs, random)
+    }
+
+    fn run_in<G: Gaps<u32>>(
+        self,
+        session: Session<G>,
+        inputs: &[Input<u32>],
+        random: &mut fastrand::Rng,
+    ) -> Outcome {
         let limits = KeyLimits { expected: 1 << random.u32(0..6), ..KeyLimits::default() };
-        let mut fold = SessionFold::new(self.session(), Times, limits);
+        let mut fold = SessionFold::new(session, Times, limits);
         if self.allowed > 0 || self.retracts {
             let allowed = Duration::from_nanos(self.allowed.unsigned_abs()).try_into().unwrap();
             fold = fold.with_lateness(allowed, self.retracts);
@@ -212,7 +243,7 @@ fn random_inputs(random: &mut fastrand::Rng) -> Vec<Input<u32>> {
 
 #[test]
 fn any_interleaving_of_inputs_gives_what_the_naive_recomputation_gives() {
-    let (mut corrections, mut retractions, mut late) = (0, 0, 0);
+    let (mut corrections, mut retractions, mut late, mut longer) = (0, 0, 0, 0);
     for seed in 0..3_000 {
         let mut random = fastrand::Rng::with_seed(seed);
         let case = Case::random(&mut random);
@@ -223,11 +254,14 @@ fn any_interleaving_of_inputs_gives_what_the_naive_recomputation_gives() {
         corrections += kinds(ResultKind::Correction);
         retractions += kinds(ResultKind::Retraction);
         late += expected.late.len();
+        let of_their_own = expected.results.iter().filter(|(key, _)| case.gap_of(**key) > case.gap);
+        longer += of_their_own.map(|(_, said)| said.len()).sum::<usize>();
         for _ in 0..3 {
             assert_eq!(case.run(&inputs, &mut random), expected, "seed {seed}: {case:?}: {inputs:?}");
         }
     }
     assert!(corrections > 1_000 && retractions > 500 && late > 1_000, "{corrections}, {retractions}, {late}");
+    assert!(longer > 1_000, "{longer}");
 }
 
 /// Of whatever was not late, sorted: what is left when everything that was taken back is taken out.
@@ -235,7 +269,7 @@ fn any_interleaving_of_inputs_gives_what_the_naive_recomputation_gives() {
 fn with_unlimited_lateness_what_stands_in_the_end_is_what_sorted_records_fall_into() {
     for seed in 0..500 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let case = Case { allowed: i64::MAX, retracts: true, gap: random.i64(1..60) };
+        let case = Case { allowed: i64::MAX, retracts: true, ..Case::random(&mut random) };
         let inputs = random_inputs(&mut random);
         let found = case.run(&inputs, &mut random);
         assert!(found.late.is_empty(), "seed {seed}");
@@ -243,11 +277,12 @@ fn with_unlimited_lateness_what_stands_in_the_end_is_what_sorted_records_fall_in
         judged(&inputs).into_iter().for_each(|(time, key, _)| times.entry(key).or_default().push(time));
         for (key, mut times) in times {
             times.sort_unstable();
-            let runs = times.chunk_by(|one, next| next - one < case.gap);
+            let gap = case.gap_of(key);
+            let runs = times.chunk_by(|one, next| i128::from(*next) - i128::from(*one) < gap.into());
             let expected: Vec<_> = runs
                 .map(|run| {
                     let sum = run.iter().map(|time| i128::from(*time)).sum::<i128>();
-                    (run[0], run[run.len() - 1] + case.gap, (run.len() as u64, sum))
+                    (run[0], run[run.len() - 1].saturating_add(gap), (run.len() as u64, sum))
                 })
                 .collect();
             let mut standing = Vec::new();
@@ -260,13 +295,13 @@ fn with_unlimited_lateness_what_stands_in_the_end_is_what_sorted_records_fall_in
                 .filter(|said| !taken_back(said))
                 .for_each(|said| standing.push((said.0, said.1, said.4)));
             standing.sort_unstable();
-            assert_eq!(standing, expected, "seed {seed}, key {key}, gap {}", case.gap);
+            assert_eq!(standing, expected, "seed {seed}, key {key}, gap {gap}");
         }
     }
 }
 
 fn said(gap: i64, arrivals: &[(i64, bool)]) -> Vec<(i64, i64, u64)> {
-    let case = Case { gap, allowed: 0, retracts: false };
+    let case = Case { gap, asked: None, allowed: 0, retracts: false };
     let arrival = |&(at, is_record): &(i64, bool)| {
         if is_record { Arrival::Record(at, 0) } else { Arrival::Watermark(at) }
     };
@@ -302,6 +337,21 @@ fn times_at_the_extremes_are_counted() {
     assert_eq!(said(10, &[(first, true), (last, true), (last - 1, true), (first + 1, true)]), expected);
     let longest = said(i64::MAX, &[(first, true), (0, true), (last, true)]);
     assert_eq!(longest.iter().map(|(.., count)| count).sum::<u64>(), 3);
+}
+
+#[test]
+fn a_gap_is_no_less_than_the_least_and_no_more_than_time() {
+    let asked = |asked: Duration| {
+        let sessions = Session::with_gap_of(Duration::from_nanos(7), move |_: &u32| asked).unwrap();
+        sessions.gap(&0)
+    };
+    assert_eq!(asked(Duration::ZERO), 7);
+    assert_eq!(asked(Duration::from_nanos(6)), 7);
+    assert_eq!(asked(Duration::from_nanos(8)), 8);
+    assert_eq!(asked(Duration::MAX), i64::MAX);
+    let gap_of = |_: &u32| Duration::from_secs(1);
+    assert_eq!(Session::with_gap_of(Duration::ZERO, gap_of).unwrap_err(), WindowError::NoGap);
+    assert!(matches!(Session::with_gap_of(Duration::MAX, gap_of), Err(WindowError::Span(_))));
 }
 
 #[test]

@@ -170,3 +170,10 @@ pub(super) fn bid_sessions(events: &[Event]) -> Results<BidSession> {
     });
     sessions.collect()
 }
+
+/// How many bids there are of each bidder.
+pub(super) fn bids_of_bidders(events: &[Event]) -> BTreeMap<u64, u64> {
+    let mut counts = BTreeMap::new();
+    bids(events).for_each(|bid| *counts.entry(bid.bidder).or_insert(0) += 1);
+    counts
+}

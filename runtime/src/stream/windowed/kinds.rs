@@ -3,8 +3,8 @@
 use std::hash::Hash;
 
 use nacreous_operators::{
-    Aggregate, Algebra, CountFold, Counted, Keyed, Operator, Periods, Session, SessionFold, Slicing, Sliding,
-    WindowFold, Windowed,
+    Aggregate, Algebra, CountFold, Counted, Gaps, Keyed, Operator, Periods, Session, SessionFold, Slicing,
+    Sliding, WindowFold, Windowed,
     algorithm::{Algorithm, FingerTree, using},
 };
 use nacreous_watermark::{Cadence, Span};
@@ -15,7 +15,7 @@ use crate::{
     stream::{Stream, carried::Carried, keyed::Sharing},
 };
 
-/// A way to cut a keyed stream into windows: [`Sliding`], [`Periods`], [`Session`] or [`Counted`].
+/// A way to cut a keyed stream into windows: [`Sliding`] or an array of several, [`Periods`], [`Session`] or [`Counted`].
 pub trait Windows: Clone {
     /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
     #[doc(hidden)]
@@ -25,7 +25,8 @@ pub trait Windows: Clone {
 /// Windows over which an aggregate of type `A` can be taken: all, with any aggregate.
 #[diagnostic::on_unimplemented(
     message = "no aggregate can be taken over `{Self}`",
-    note = "there are `Sliding`, `Periods`, `Session` and `Counted`; the aggregate's values must be `Send`"
+    note = "there are `Sliding`, `Periods`, `Session` and `Counted`; the aggregate's values must be `Send`",
+    note = "over several `Sliding` at once there is `aggregate_each`"
 )]
 pub trait Aggregable<K, T, A: Aggregate<T>>: Sized {
     /// Puts an operator that aggregates on a stream.
@@ -66,7 +67,7 @@ pub trait Timed: Windows {}
 
 impl Timed for Sliding {}
 impl Timed for Periods {}
-impl Timed for Session {}
+impl<G: Clone> Timed for Session<G> {}
 
 /// Windows that are made of slices: [`Sliding`] and [`Periods`].
 pub trait Sliced: Timed + Slicing + Send + 'static {}
@@ -87,7 +88,7 @@ impl Windows for Periods {
 }
 
 /// A session is let go of at one of the instants at which others may fire.
-impl Windows for Session {
+impl<G: Clone> Windows for Session<G> {
     fn close(&self, cadence: &mut Cadence, _: Span) {
         cadence.add(self.ends());
     }
@@ -102,9 +103,9 @@ impl Windows for Counted {
 /// Windows that are kept for a while after they have fired: see [`allowed_lateness`](super::WindowedStream::allowed_lateness).
 #[derive(Debug, Clone)]
 pub struct KeptWindows<W> {
-    windows: W,
-    allowed: Span,
-    retracts: bool,
+    pub(super) windows: W,
+    pub(super) allowed: Span,
+    pub(super) retracts: bool,
 }
 
 impl<W: Timed> KeptWindows<W> {
@@ -159,11 +160,12 @@ where
     }
 }
 
-impl<K, T, A> Aggregable<K, T, A> for Session
+impl<K, T, A, G> Aggregable<K, T, A> for Session<G>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    G: Gaps<K>,
 {
     fn aggregate<U: Upstream<Out = Keyed<K, T>>>(
         self,
@@ -175,11 +177,12 @@ where
     }
 }
 
-impl<K, T, A> Aggregable<K, T, A> for KeptWindows<Session>
+impl<K, T, A, G> Aggregable<K, T, A> for KeptWindows<Session<G>>
 where
     K: Hash + Eq + Clone + Send + 'static,
     T: Send + 'static,
     A: Aggregate<T, Out: Send + 'static> + Clone + Send + 'static,
+    G: Gaps<K>,
 {
     fn aggregate<U: Upstream<Out = Keyed<K, T>>>(
         self,

@@ -180,16 +180,34 @@ fn apply(
             let counts = counts.map(|count| functions::counted(count.key, count.number, count.value));
             vec![counts.joint(joints), late.map(|late| late.value).joint(joints)]
         }
-        Does::Session(gap) => {
-            let sessions = Session::with_gap(nanos(gap)).expect("a gap");
-            let sessions = keyed(on, joints.parallelism()).window(sessions);
-            let (results, late) = sessions.aggregate(stats(|item: &Item| item.value));
+        Does::Session { gap, odd } => {
+            let keyed = keyed(on, joints.parallelism());
+            let figures = stats(|item: &Item| item.value);
+            if gap == odd {
+                let (results, late) =
+                    keyed.window(Session::with_gap(nanos(gap)).expect("a gap")).aggregate(figures);
+                return vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)];
+            }
+            let gap_of = move |key: &u16| nanos(if key % 2 == 1 { odd } else { gap });
+            let sessions = Session::with_gap_of(nanos(gap), gap_of).expect("a gap");
+            let (results, late) = keyed.window(sessions).aggregate(figures);
             vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
         }
         Does::Counted { size, every } => {
             let windows = keyed(on, joints.parallelism()).window(Counted::new(size, every).expect("windows"));
             let (results, late) = windows.aggregate(stats(|item: &Item| item.value));
             vec![results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+        }
+        Does::WindowEach { size, every } => {
+            let windows = [(size, every), (size * 2, size * 2)];
+            let windows =
+                windows.map(|(size, every)| Sliding::new(nanos(size), nanos(every)).expect("a window"));
+            let families = keyed(on, joints.parallelism()).window(windows);
+            let families = families.aggregate_each(stats(|item: &Item| item.value));
+            let ends = families.map(|(results, late)| {
+                [results.map(digest).joint(joints), late.map(|late| late.value).joint(joints)]
+            });
+            ends.into_iter().flatten().collect()
         }
         Does::Window { size, every } => window(on, size, every, joints),
         Does::WindowInChain { size, every } => window(

@@ -63,6 +63,11 @@ pub(crate) enum Does {
         size: i64,
         every: i64,
     },
+    /// Of two families that share slices: these, and such as are twice as long and do not overlap.
+    WindowEach {
+        size: i64,
+        every: i64,
+    },
     /// Windows that are kept for a while after they have fired. What comes of it goes nowhere but into a sink: how late a correction
     /// is to others depends on how far the inputs happen to have come.
     KeptWindow {
@@ -70,8 +75,11 @@ pub(crate) enum Does {
         every: i64,
         allowed: i64,
     },
-    /// Sessions that end after such a gap.
-    Session(i64),
+    /// Sessions that end after such a gap, and those of odd keys after another, which is no less.
+    Session {
+        gap: i64,
+        odd: i64,
+    },
     /// Windows of so many records, one beginning every so many.
     Counted {
         size: u32,
@@ -125,18 +133,20 @@ impl Program {
         let edges = self.steps.iter().filter_map(|step| match step.does {
             Does::Window { size, every }
             | Does::WindowInChain { size, every }
+            | Does::WindowEach { size, every }
             | Does::WindowJoin { size, every } => Some((every, size % every)),
             Does::KeptWindow { size, every, .. } => Some((every, size % every)),
             Does::Process(size) => Some((size, 1)),
-            Does::Session(gap) => Some(((gap / 16).max(1), 0)),
+            Does::Session { gap, .. } => Some(((gap / 16).max(1), 0)),
             Does::IntervalJoin { .. } | Does::Counted { .. } => Some((1_000_000, 0)),
             _ => None,
         });
-        let kept = self.steps.iter().filter_map(|step| match step.does {
+        let others = self.steps.iter().filter_map(|step| match step.does {
             Does::KeptWindow { size, every, allowed } => Some((every, (size + allowed) % every)),
+            Does::WindowEach { size, .. } => Some((size * 2, 0)),
             _ => None,
         });
-        edges.chain(kept).collect()
+        edges.chain(others).collect()
     }
 }
 
@@ -177,7 +187,7 @@ impl Does {
         let size = random.i64(1..120);
         let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
         loop {
-            return match random.u8(0..27) {
+            return match random.u8(0..29) {
                 0 => Self::Map(n),
                 1 => Self::Filter(n),
                 2 => Self::FilterMap(n),
@@ -202,11 +212,15 @@ impl Does {
                     Self::IntervalJoin { lower, upper: lower + random.i64(0..10) }
                 }
                 23 => Self::KeptWindow { size, every, allowed: random.i64(1..200) },
-                24 | 25 => Self::Session(size.min(60)),
+                24 | 25 => {
+                    let gap = size.min(60);
+                    Self::Session { gap, odd: gap + random.i64(0..60) * i64::from(random.bool()) }
+                }
                 26 if on.ordered => {
                     let size = random.u32(1..9);
                     Self::Counted { size, every: random.u32(1..=size) }
                 }
+                27 | 28 => Self::WindowEach { size, every },
                 _ => continue,
             };
         }
@@ -220,9 +234,10 @@ impl Does {
         match self {
             Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
             Self::Window { .. } | Self::WindowInChain { .. } | Self::Process(_) => 2,
-            Self::KeptWindow { .. } | Self::Session(_) | Self::Counted { .. } => 2,
+            Self::KeptWindow { .. } | Self::Session { .. } | Self::Counted { .. } => 2,
             Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
+            Self::WindowEach { .. } => 4,
             _ => 1,
         }
     }

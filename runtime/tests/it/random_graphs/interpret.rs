@@ -42,14 +42,19 @@ pub(crate) fn run(program: &Program) -> Expected {
         let and = if step.does.takes_two() { streams[step.and].take() } else { None };
         let own = on.own && and.as_ref().is_none_or(|and| and.own);
         let keeps_accounts = on.own;
+        let late_for_each = late_for_each(*step, &on.facts);
         let made = apply(*step, on.facts, and.map(|and| and.facts));
         let (own, side_own) = match step.does {
             Does::Window { .. }
             | Does::WindowInChain { .. }
             | Does::KeptWindow { .. }
-            | Does::Session(_)
+            | Does::Session { .. }
             | Does::Counted { .. } => {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
+                (false, false)
+            }
+            Does::WindowEach { .. } => {
+                late += if keeps_accounts { late_for_each } else { 0 };
                 (false, false)
             }
             Does::WindowJoin { .. } | Does::IntervalJoin { .. } => {
@@ -144,15 +149,30 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
             interval_join(on, and.expect("a join takes two"), lower, upper)
         }
         Does::KeptWindow { size, every, allowed } => kept_window(&on, size, every, allowed),
-        Does::Session(gap) => session(on, gap),
+        Does::Session { gap, odd } => session(on, gap, odd),
         Does::Counted { size, every } => counted(on, size as usize, every as usize),
         Does::Window { size, every } => window(&on, size, every),
+        Does::WindowEach { size, every } => {
+            let [mut one, other] = [window(&on, size, every), window(&on, size * 2, size * 2)];
+            one.extend(other);
+            one
+        }
         Does::WindowInChain { size, every } => {
             let mapped = on.iter().map(|fact| Fact { item: functions::map(fact.item, 3), ..*fact });
             let kept: Facts = mapped.filter(|fact| functions::keeps(&fact.item, 5)).collect();
             window(&kept, size, every)
         }
     }
+}
+
+/// How many records are late for both families of windows.
+fn late_for_each(step: Step, on: &[Fact]) -> u64 {
+    let Does::WindowEach { size, every } = step.does else { return 0 };
+    let is_late = |fact: &&Fact| {
+        let families = [(size, every), (size * 2, size * 2)];
+        families.iter().all(|(size, every)| open_windows(fact, *size, *every).next().is_none())
+    };
+    on.iter().filter(is_late).count() as u64
 }
 
 /// Sums, and what was late for its stretch of time.
@@ -256,26 +276,30 @@ fn figures(records: &[Fact], time: i64) -> Fact {
 
 /// Sessions and late records. First come those that were not behind their watermark; then, for each watermark, those that were,
 /// the latest first.
-fn session(on: Facts, gap: i64) -> Vec<Facts> {
-    let resolution = (gap / 16).max(1);
+fn session(on: Facts, least: i64, odd: i64) -> Vec<Facts> {
+    let resolution = (least / 16).max(1);
+    let gap = |fact: &Fact| if fact.item.key % 2 == 1 { odd } else { least };
     let seen = |fact: &Fact| match fact.judged_by {
         i64::MIN => i64::MIN,
         watermark => watermark.div_euclid(resolution) * resolution,
     };
     let (mut behind, on_time): (Facts, Facts) = on.into_iter().partition(|fact| fact.time < seen(fact));
     behind.sort_unstable_by_key(|fact| (seen(fact), -fact.time));
-    let end = |session: &Facts| session.iter().map(|fact| fact.time).max().expect("not empty") + gap;
+    let end =
+        |session: &Facts| session.iter().map(|fact| fact.time).max().expect("not empty") + gap(&session[0]);
     let start = |session: &Facts| session.iter().map(|fact| fact.time).min().expect("not empty");
     let (mut open, mut closed, mut late): (Vec<Facts>, Vec<Facts>, Facts) = Default::default();
     let belongs = |fact: &Fact, session: &Facts| {
-        session[0].item.key == fact.item.key && fact.time < end(session) && start(session) - fact.time < gap
+        session[0].item.key == fact.item.key
+            && fact.time < end(session)
+            && start(session) - fact.time < gap(fact)
     };
     for fact in on_time.into_iter().chain(behind) {
         if fact.time < seen(&fact) {
             let (over, rest) = open.into_iter().partition(|session| end(session) <= seen(&fact));
             closed.extend::<Vec<_>>(over);
             open = rest;
-            if fact.time + gap <= seen(&fact) && !open.iter().any(|session| belongs(&fact, session)) {
+            if fact.time + gap(&fact) <= seen(&fact) && !open.iter().any(|session| belongs(&fact, session)) {
                 late.push(Fact { judged_by: i64::MIN, ..fact });
                 continue;
             }
