@@ -1,12 +1,17 @@
 //! Windows of event time and the operator that aggregates over them.
 
+mod closing;
 mod counted;
 mod fold;
 mod held;
 mod join;
 mod merge;
+mod ordered;
+mod ordering;
 mod periods;
 mod resolution;
+#[cfg(test)]
+mod sequence;
 mod session;
 mod slicing;
 mod sliding;
@@ -19,6 +24,8 @@ pub use counted::{CountFold, Counted};
 pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
+pub use ordered::OrderedFold;
+pub use ordering::{AnyOrder, InOrder, Order};
 pub use periods::Periods;
 pub use session::{Session, SessionFold};
 pub use slicing::{SliceNumber, Slicing};

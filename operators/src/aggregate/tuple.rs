@@ -3,11 +3,18 @@
 use nacreous_watermark::Timestamp;
 
 use super::{Aggregate, Algebra, Group, algorithm::Algorithm};
+use crate::window::Order;
 
 /// What does for all of several algebras' algorithms.
 macro_rules! all {
     ($algebra:ident) => { $algebra::Algorithm };
     ($algebra:ident $($more:ident)+) => { <$algebra::Algorithm as Algorithm>::And<all!($($more)+)> };
+}
+
+/// The order that does for all of several algebras.
+macro_rules! order {
+    ($algebra:ident) => { $algebra::Order };
+    ($algebra:ident $($more:ident)+) => { <$algebra::Order as Order>::And<order!($($more)+)> };
 }
 
 macro_rules! tuples {
@@ -18,6 +25,7 @@ macro_rules! tuples {
                 for ($($algebra,)+)
             {
                 type Algorithm = all!($($algebra)+);
+                type Order = order!($($algebra)+);
 
                 #[inline(always)]
                 fn subtract(

@@ -49,6 +49,11 @@ impl<T> Held<T> {
         timers.and(self.records.prepare(records))
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Holds a record until all have passed this watermark.
     pub(super) fn hold(&mut self, own: Watermark, record: Record<T>) {
         let place = self.records.insert(record);
