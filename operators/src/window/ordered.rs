@@ -8,6 +8,7 @@ use super::{
     Lateness, ResultKind, Slicing, Sliding, TimeWindow, Windowed,
     closing::{Closing, corrected},
     held::Held,
+    ordering::joined,
 };
 use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
@@ -103,15 +104,6 @@ impl Recent {
     }
 }
 
-/// What two accumulators come to, the older first.
-fn by<T, A: Aggregate<T>>(aggregate: &A) -> impl Fn(&A::Acc, &A::Acc) -> A::Acc {
-    |one, other| {
-        let mut joined = one.clone();
-        aggregate.combine(&mut joined, other);
-        joined
-    }
-}
-
 /// The later count.
 fn later(_: &u32, count: &u32) -> u32 {
     *count
@@ -194,7 +186,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> OrderedFold
         let Self { aggregate, keys, records, firing, leaving, closing, tally, .. } = self;
         let (_, line) = keys.at(slot);
         tally.on_time += 1;
-        line.records.insert(records, position, acc, by(aggregate));
+        line.records.insert(records, position, acc, joined(aggregate));
         let fires = first.max(closing.open_from);
         if fires <= last && line.fires.is_none_or(|before| fires < before) {
             line.fires = Some(fires);
@@ -256,7 +248,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> OrderedFold
     ) {
         let Self { windows, lateness, aggregate, keys, records, results, tally, .. } = self;
         let (key, line) = keys.at(slot);
-        let by = by(aggregate);
+        let by = joined(aggregate);
         let (start, end) = extent(windows, window);
         let fore = line.records.range(records, (start, Bound::Excluded(position)), &by);
         let hind = line.records.range(records, (Bound::Excluded(position), end), &by);
@@ -314,7 +306,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> OrderedFold
         if line.fires.take_if(|fires| *fires == window).is_none() {
             return;
         }
-        let acc = line.records.range(records, extent(windows, window), by(aggregate));
+        let acc = line.records.range(records, extent(windows, window), joined(aggregate));
         let acc = acc.expect("a window fires for the keys that have records in it");
         tally.results += 1;
         out.emit(windows.window(window).result(key.clone(), aggregate.finish(acc), ResultKind::OnTime, 0));
@@ -335,7 +327,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> OrderedFold
         let Self { windows, lateness, aggregate, keys, records, results, firing, leaving, .. } = self;
         let (_, line) = keys.at(slot);
         match begins(windows, kept_from) {
-            Some(begin) => line.records.evict_before(records, begin, by(aggregate)),
+            Some(begin) => line.records.evict_before(records, begin, joined(aggregate)),
             None => line.records.clear(records),
         }
         line.results.evict_before(results, kept_from, later);

@@ -2,7 +2,10 @@ use std::hash::Hash;
 
 use nacreous_watermark::Span;
 
-use super::{OrderedFold, Slicing, WindowFold, Windowed};
+use super::{
+    OrderedFold, Slicing, WindowFold, Windowed,
+    session::{Contents, Records, Sums},
+};
 use crate::{
     Aggregate, KeyLimits, Keyed, Operator,
     algorithm::{FingerTree, Using, using},
@@ -39,6 +42,10 @@ pub trait Order {
         A: Aggregate<T> + Clone + Send + 'static,
         W: Slicing + Send + 'static;
 
+    /// What sessions come to.
+    #[doc(hidden)]
+    type Sessions<A: Aggregate<T>, T>: Contents<A, T>;
+
     #[doc(hidden)]
     fn fold<K, A, T, W>(windows: W, aggregate: A, limits: KeyLimits) -> Self::Fold<K, A, T, W>
     where
@@ -69,6 +76,15 @@ pub enum AnyOrder {}
 #[derive(Debug, Clone, Copy)]
 pub enum InOrder {}
 
+/// What two accumulators come to, the older first.
+pub(super) fn joined<T, A: Aggregate<T>>(aggregate: &A) -> impl Fn(&A::Acc, &A::Acc) -> A::Acc {
+    |one, other| {
+        let mut joined = one.clone();
+        aggregate.combine(&mut joined, other);
+        joined
+    }
+}
+
 impl Order for AnyOrder {
     type And<O: Order> = O;
 
@@ -89,6 +105,8 @@ impl Order for AnyOrder {
         T: Send + 'static,
         A: Aggregate<T> + Clone + Send + 'static,
         W: Slicing + Send + 'static;
+
+    type Sessions<A: Aggregate<T>, T> = Sums;
 
     fn fold<K, A, T, W>(windows: W, aggregate: A, limits: KeyLimits) -> WindowFold<K, A, T, W>
     where
@@ -140,6 +158,8 @@ impl Order for InOrder {
         T: Send + 'static,
         A: Aggregate<T> + Clone + Send + 'static,
         W: Slicing + Send + 'static;
+
+    type Sessions<A: Aggregate<T>, T> = Records;
 
     fn fold<K, A, T, W>(windows: W, aggregate: A, limits: KeyLimits) -> OrderedFold<K, A, T, W>
     where

@@ -1,5 +1,6 @@
 //! Windows that end where a key is silent.
 
+mod contents;
 mod line;
 #[cfg(test)]
 mod tests;
@@ -9,12 +10,14 @@ use std::{hash::Hash, time::Duration};
 use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, held::Held, resolution::Resolution,
+    Lateness, Order, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, held::Held,
+    resolution::Resolution,
 };
 use crate::{
-    Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
-    key::SlotNumber, state::TimerQueue,
+    Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
+    Supplies, Tally, key::SlotNumber, state::TimerQueue,
 };
+pub(super) use contents::{Contents, Records, Sums};
 use line::{Line, Lines, Run};
 
 /// Windows of the records of a key that follow each other in less than a gap: a session begins with a record, and ends a gap
@@ -64,16 +67,22 @@ impl Session {
 ///
 /// Behind a merge, records are judged by the watermark of their own input, and wait for the others to come as far.
 ///
+/// An aggregate that does not commute has the records of a session in order of event time; those of one instant in the order in which
+/// they come.
+///
 /// # Cost
 /// A record: a look-up of its key, and a search among the key's sessions from the newest on. One that begins or ends a session: besides,
 /// a number of comparisons that grows with the logarithm of the sessions. Memory: keys with sessions that are open or kept, and those.
+/// If the aggregate does not commute: besides, an insertion into a [`FingerTree`](crate::FingerTree) for each record, a search in it for
+/// each result, and memory for each record of these sessions.
 pub struct SessionFold<K, A: Aggregate<T>, T> {
     session: Session,
     lateness: Lateness,
     limits: KeyLimits,
     aggregate: A,
-    keys: KeyedState<K, Line>,
-    lines: Lines<A::Acc>,
+    keys: KeyedState<K, OfKey<ContentsOf<A, T>>>,
+    lines: Lines<Sum<A, T>>,
+    memory: Memory<A, T>,
     /// When the sessions of a key are to be looked at: the instant before.
     timers: TimerQueue,
     /// Taken from the timers before there was room for what comes of it.
@@ -83,9 +92,21 @@ pub struct SessionFold<K, A: Aggregate<T>, T> {
     /// What records are judged by.
     judge: Watermark,
     /// Those behind it, until all inputs have moved past it.
-    behind: Held<Keyed<K, T>>,
+    behind: Held<(Number<A, T>, Keyed<K, T>)>,
     tally: Tally,
 }
+
+/// The sessions of a key, and what they come to.
+#[derive(Default)]
+struct OfKey<C> {
+    line: Line,
+    contents: C,
+}
+
+type ContentsOf<A, T> = <<<A as Aggregate<T>>::Algebra as Algebra<A, T>>::Order as Order>::Sessions<A, T>;
+type Sum<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Sum;
+type Number<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Number;
+type Memory<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Memory;
 
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     /// An operator that has seen nothing yet.
@@ -97,6 +118,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
             aggregate,
             keys: KeyedState::new(limits),
             lines: Lines::new(),
+            memory: Memory::<A, T>::default(),
             timers: TimerQueue::new(),
             due: None,
             passed: Watermark::MIN,
@@ -115,10 +137,15 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
 
     /// Adds a record to its session, whatever the watermark. A key beyond those allowed is a fault.
     #[inline]
-    fn add(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+    fn add(
+        &mut self,
+        number: Number<A, T>,
+        record: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
         let Record { time, value: Keyed { key, value } } = record;
-        let Self { session, lateness, aggregate, keys, lines, timers, passed, tally, .. } = self;
-        let Some((slot, key, line)) = keys.entry(key, Line::default) else { return };
+        let Self { session, lateness, aggregate, keys, lines, memory, timers, passed, tally, .. } = self;
+        let Some((slot, key, OfKey { line, contents })) = keys.entry(key, OfKey::default) else { return };
         tally.on_time += 1;
         let at = time.as_nanos();
         let touched = lines.touched(line, at, session.gap);
@@ -127,21 +154,23 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
                 touched.runs.iter().flatten().map(|place| lines.get(*place)).filter(|run| run.has_fired)
             {
                 tally.results += 1;
-                out.emit(session.result(key, run, aggregate, ResultKind::Retraction, run.results - 1));
+                let acc = contents.acc(memory, &run.sum, aggregate, run.bounds());
+                let value = aggregate.finish(acc);
+                out.emit(session.result(key, run, value, ResultKind::Retraction, run.results - 1));
             }
         }
         let run = match touched.runs {
             [None, _] => {
-                let acc = aggregate.lift(&value, time);
-                lines.insert(line, touched.above, Run::new(at, acc))
+                let sum = contents.begin(memory, aggregate, &value, (time, number));
+                lines.insert(line, touched.above, Run::new(at, sum))
             }
             [Some(place), older] => {
                 let older = older.map(|_| lines.remove_older(place));
                 let run = lines.get_mut(place);
-                aggregate.add(&mut run.acc, &value, time);
+                contents.add(memory, &mut run.sum, aggregate, &value, (time, number));
                 run.reach(at);
                 if let Some(older) = older {
-                    aggregate.combine(&mut run.acc, &older.acc);
+                    ContentsOf::<A, T>::join(&mut run.sum, &older.sum, aggregate);
                     run.first = older.first;
                     run.results = run.results.max(older.results);
                 }
@@ -152,7 +181,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         run.has_fired = session.closes(run) <= *passed;
         if run.has_fired {
             tally.results += 1;
-            out.emit(session.result(key, run, aggregate, ResultKind::Correction, run.results));
+            let value = aggregate.finish(contents.acc(memory, &run.sum, aggregate, run.bounds()));
+            out.emit(session.result(key, run, value, ResultKind::Correction, run.results));
             run.results += 1;
         }
         let due = session.due(run, lateness.allowed);
@@ -165,14 +195,19 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     /// Takes up a record that was behind the watermark it is judged by, which everything has been fired for.
     #[cold]
     #[inline(never)]
-    fn add_behind(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+    fn add_behind(
+        &mut self,
+        number: Number<A, T>,
+        record: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
         let at = record.time.as_nanos();
         let Self { session, lateness, keys, lines, passed, .. } = self;
         let kept_until = session.end(at).saturating_add(lateness.allowed);
         let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > *passed;
-        let belongs = |line: &Line| lines.touched(line, at, session.gap).runs[0].is_some();
+        let belongs = |of: &OfKey<_>| lines.touched(&of.line, at, session.gap).runs[0].is_some();
         if is_open || keys.get(&record.value.key).is_some_and(belongs) {
-            return self.add(record, out);
+            return self.add(number, record, out);
         }
         self.tally.late += 1;
         self.tally.missed_windows += 1;
@@ -194,30 +229,32 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
 
     /// Looks at the sessions of a key, if that is when it is to be done.
     fn look_at(&mut self, time: Timestamp, slot: SlotNumber, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        let Self { session, lateness, aggregate, keys, lines, timers, tally, .. } = self;
+        let Self { session, lateness, aggregate, keys, lines, memory, timers, tally, .. } = self;
         // It may be that of a key that is gone, or whose sessions are to be looked at earlier.
         if slot.index() >= keys.len() {
             return;
         }
-        let (key, line) = keys.at(slot);
+        let (key, OfKey { line, contents }) = keys.at(slot);
         let Some(now) = line.due.take_if(|due| before(*due) == time) else { return };
         lines.sift(line, |run| {
             if !run.has_fired && session.due(run, lateness.allowed) <= now {
                 tally.results += 1;
                 let kind = if run.results == 0 { ResultKind::OnTime } else { ResultKind::Correction };
-                out.emit(session.result(key, run, aggregate, kind, run.results));
+                let value = aggregate.finish(contents.acc(memory, &run.sum, aggregate, run.bounds()));
+                out.emit(session.result(key, run, value, kind, run.results));
                 run.results += 1;
                 run.has_fired = true;
             }
             session.due(run, lateness.allowed) > now
         });
+        contents.keep_from(memory, aggregate, || lines.iter(line).map(|run| run.first).last());
         if let Some(due) = lines.iter(line).map(|run| session.due(run, lateness.allowed)).min() {
             line.due = Some(due);
             return timers.push(before(due), slot);
         }
         if keys.remove(slot).is_some() {
             // The last key has this number now.
-            let (_, line) = keys.at(slot);
+            let (_, OfKey { line, .. }) = keys.at(slot);
             line.due.into_iter().for_each(|due| timers.push(before(due), slot));
         }
     }
@@ -241,18 +278,18 @@ impl Session {
     }
 
     /// What a session comes to.
-    fn result<T, K: Clone, A: Aggregate<T>>(
+    fn result<T, K: Clone, R, S>(
         self,
         key: &K,
-        run: &Run<A::Acc>,
-        aggregate: &A,
+        run: &Run<S>,
+        value: R,
         kind: ResultKind,
         number: u32,
-    ) -> Record<Windowed<K, T, A::Out>> {
+    ) -> Record<Windowed<K, T, R>> {
         let end = self.end(run.last);
         let window = TimeWindow { start: Timestamp::from_nanos(run.first), end: Timestamp::from_nanos(end) };
         let time = self.resolution().passes(end - 1);
-        let (key, value) = (key.clone(), aggregate.finish(run.acc.clone()));
+        let key = key.clone();
         Record { time, value: Windowed::Result(WindowResult { window, key, value, kind, number }) }
     }
 }
@@ -274,10 +311,12 @@ where
 
     #[inline]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
+        let number = ContentsOf::<A, T>::number(&mut self.memory);
         if Watermark::at(record.time) < self.judge {
-            self.behind.hold(self.judge, record);
+            let Record { time, value } = record;
+            self.behind.hold(self.judge, Record { time, value: (number, value) });
         } else {
-            self.add(record, out);
+            self.add(number, record, out);
         }
     }
 
@@ -296,8 +335,9 @@ where
             if !out.has_room() {
                 return Step::More;
             }
-            let record = self.behind.release().expect("one is held until then");
-            self.add_behind(record, out);
+            let Record { time, value: (number, value) } =
+                self.behind.release().expect("one is held until then");
+            self.add_behind(number, Record { time, value }, out);
         }
     }
 
@@ -308,13 +348,17 @@ where
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.keys.connect(supplies);
         self.lines.connect(supplies);
+        ContentsOf::<A, T>::connect(&mut self.memory, supplies);
         self.timers.connect(supplies);
         self.behind.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        let state = self.keys.prepare(records).and(self.lines.prepare(records));
-        state.and(self.timers.prepare(records)).and(self.behind.prepare(records))
+        // What is held may all be added before it is asked again.
+        let added = records + self.behind.len();
+        let state = self.keys.prepare(added).and(self.lines.prepare(added)).and(self.timers.prepare(added));
+        let contents = ContentsOf::<A, T>::prepare(&mut self.memory, added);
+        state.and(contents).and(self.behind.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {

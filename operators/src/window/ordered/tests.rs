@@ -362,7 +362,7 @@ fn records_are_taken_in_order_of_time_and_then_as_they_came() {
 fn product(values: &[u32]) -> [[u64; 2]; 2] {
     let zero = Timestamp::from_nanos(0);
     let lifted = values.iter().map(|value| Matrices.lift(value, zero));
-    lifted.reduce(|acc, next| by(&Matrices)(&acc, &next)).unwrap_or_default()
+    lifted.reduce(|acc, next| joined(&Matrices)(&acc, &next)).unwrap_or_default()
 }
 
 /// Says what was tried, if that panics.

@@ -1,5 +1,7 @@
 //! The ends of time, windows without records, and keys.
 
+use std::cell::Cell;
+
 use super::*;
 
 fn record(time: i64, key: u32, value: u32) -> Record<Keyed<u32, u32>> {
@@ -139,4 +141,77 @@ fn a_key_is_forgotten_once_its_windows_are_closed_for_good_though_nothing_else_c
 #[should_panic(expected = "takes its records in order, with an `OrderedFold`")]
 fn the_other_operator_does_not_take_what_does_not_commute() {
     let _ = WindowFold::<u8, _, u32>::new(Case::sliding(10, 10, 0), Sequence);
+}
+
+#[test]
+fn whoever_heeds_it_never_makes_room_on_the_spot() {
+    for (seed, allowed) in (0..8).zip([0, 100].into_iter().cycle()) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let mut fold =
+            fold(Case::sliding(200, 100, 0), usize::MAX).with_lateness(Span::at_most(nanos(allowed)), true);
+        fold.connect(&mut Late::new(seed));
+        let mut out = Narrow::new(usize::MAX);
+        let room = |fold: &OrderedFold<_, _, _, _>| (fold.records.room(), fold.results.room());
+        for n in 0..12_000_u32 {
+            while fold.prepare(1) == Prepared::Waiting {}
+            let before = room(&fold);
+            let now = i64::from(n);
+            // An input that is ahead: many records are behind its watermark, and held.
+            fold.judge_by(Watermark::at(Timestamp::from_nanos(now)));
+            fold.on_record(record(now - random.i64(-9..250), random.u32(0..2_000), n), &mut out);
+            if n % 6_000 == 5_999 {
+                assert!(fold.held.len() > 500, "{} are held", fold.held.len());
+                out.advance(&mut fold, Watermark::at(Timestamp::from_nanos(now)));
+            }
+            assert_eq!(room(&fold), before, "seed {seed}, record {n}: made on the spot");
+        }
+        assert!(room(&fold).0.0 > 2 && (allowed == 0 || room(&fold).1.0 > 1), "it has grown");
+    }
+}
+
+thread_local! {
+    static COMBINED: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Counts how often it combines.
+#[derive(Clone)]
+struct Counting;
+
+impl Aggregate<u32> for Counting {
+    type Acc = ();
+    type Out = ();
+    type Algebra = crate::Monoid;
+
+    fn lift(&self, _: &u32, _: Timestamp) {}
+
+    fn combine(&self, (): &mut (), (): &()) {
+        COMBINED.set(COMBINED.get() + 1);
+    }
+
+    fn finish(&self, (): ()) {}
+}
+
+#[test]
+fn a_record_in_order_and_a_window_that_closes_take_few_combinations_however_many_records_there_are() {
+    for per_window in [10, 1_000, 20_000_i64] {
+        // Ten windows over each instant.
+        let windows = Case::sliding(per_window, per_window / 10, 0);
+        let mut fold = OrderedFold::new(windows, Counting, KeyLimits::default());
+        let mut out = Vec::new();
+        let records = per_window * 3;
+        COMBINED.set(0);
+        for n in 0..records {
+            fold.on_record(record(n, 1, 0), &mut out);
+        }
+        let inserted = COMBINED.replace(0);
+        assert!(i64::from(inserted) < 8 * records, "{inserted} for {records} records");
+        assert_eq!(fold.on_watermark(Watermark::at(Timestamp::from_nanos(records)), &mut out), Step::Done);
+        let levels = per_window.ilog2().div_ceil(2) + 1;
+        let fired = u32::try_from(out.len()).unwrap();
+        assert!(
+            fired >= 30 && COMBINED.get() < fired * 40 * levels,
+            "{} for {fired} windows",
+            COMBINED.get()
+        );
+    }
 }
