@@ -215,3 +215,30 @@ fn a_record_in_order_and_a_window_that_closes_take_few_combinations_however_many
         );
     }
 }
+
+/// An output with room for some records, and for no more.
+struct Tight(usize);
+
+impl Emit<Windowed<u32, u32, Vec<u32>>> for Tight {
+    fn emit(&mut self, _: Record<Windowed<u32, u32, Vec<u32>>>) {
+        self.0 = self.0.checked_sub(1).expect("it was asked whether there is room");
+    }
+
+    fn has_room(&self) -> bool {
+        self.0 > 0
+    }
+}
+
+#[test]
+fn no_more_is_emitted_than_there_is_room_for() {
+    for room in 1..9 {
+        let mut fold = fold(Case::sliding(30, 10, 0), usize::MAX);
+        (0..40).for_each(|key| fold.on_record(record(i64::from(key % 7), key, key), &mut Tight(0)));
+        let mut calls = 1;
+        while fold.on_watermark(Watermark::END, &mut Tight(room)) == Step::More {
+            calls += 1;
+        }
+        assert_eq!(fold.tally().results, 3 * 40);
+        assert!(calls >= 120 / room, "{calls} calls with room for {room}");
+    }
+}
