@@ -18,7 +18,7 @@ mod top;
 mod tuple;
 mod variance;
 
-pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group, Selective};
+pub use algebra::{AbelianGroup, Algebra, CommutativeMonoid, Group, Monoid, Selective};
 pub use distinct::{
     ApproxCountDistinct, CountDistinct, DistinctSketch, approx_count_distinct, count_distinct,
 };
@@ -38,6 +38,10 @@ pub use variance::{Variance, VarianceOf, variance};
 /// order. (Adding floats is neither; see [`float_sum`] and [`fixed_sum`].) Whether what was combined can be taken out again is
 /// said by [`Algebra`](Self::Algebra), and decides how windows that overlap are put together. [`laws`](crate::laws) checks all
 /// of that.
+///
+/// One that is not commutative says so: its algebra is [`Monoid`]. Then whatever is combined into an accumulator is behind it in event
+/// time, or of the same instant and came later; and each record is kept until its windows are closed. A tuple is commutative if
+/// all in it are.
 ///
 /// | to | see |
 /// |---|---|
@@ -86,7 +90,7 @@ pub trait Aggregate<T> {
     type Acc: Clone + Send + 'static;
     /// What a result carries.
     type Out;
-    /// [`CommutativeMonoid`], or [`AbelianGroup`] if it is a [`Group`].
+    /// [`CommutativeMonoid`], or [`AbelianGroup`] if it is a [`Group`]; [`Monoid`] if it is not commutative.
     type Algebra: Algebra<Self, T>;
 
     /// The accumulator of one value, whose record has this time. Most have no use for the time.
@@ -98,7 +102,7 @@ pub trait Aggregate<T> {
         self.combine(acc, &self.lift(value, time));
     }
 
-    /// Adds all that `other` holds to `acc`.
+    /// Adds all that `other` holds to `acc`. Of a [`Monoid`], it goes behind what is there.
     fn combine(&self, acc: &mut Self::Acc, other: &Self::Acc);
 
     /// What the accumulator of a whole window comes to.

@@ -69,6 +69,7 @@ use sums::Change;
 /// | [`evict`](Self::evict) | O(1), amortized | O(log n) |
 /// | [`evict_before`](Self::evict_before) of m values | O(log m), amortized | O(log n) |
 /// | [`range`](Self::range) | O(log n) | O(log n) |
+/// | [`first_from`](Self::first_from) | O(log n), no combination | O(log n) |
 /// | [`clear`](Self::clear) | 1 | 1 |
 ///
 /// Nothing but the nodes takes memory. A tree that is dropped leaves its values in them, to no use: [`clear`](Self::clear) it
@@ -114,6 +115,13 @@ impl FingerTree {
     #[inline]
     pub fn last<P: Copy + Ord, A>(&self, nodes: &FingerNodes<P, A>) -> Option<P> {
         self.ends.as_ref().map(|ends| nodes.node(ends.right).row.last())
+    }
+
+    /// The first position from this one on that there is a value at.
+    pub fn first_from<P: Copy + Ord, A>(&self, nodes: &FingerNodes<P, A>, position: P) -> Option<P> {
+        let ends = self.ends.as_ref()?;
+        let first = nodes.node(ends.left).row.first();
+        if first >= position { Some(first) } else { nodes.first_from(ends, position) }
     }
 
     /// The value at a position. As fast as [`insert`](Self::insert).

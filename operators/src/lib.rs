@@ -40,10 +40,10 @@ mod window;
 pub use aggregate::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Collect, CommutativeMonoid, Count,
     CountDistinct, DistinctSketch, ExactSum, First, FixedSum, FixedSumOf, FloatSum, Greatest, Group, Last,
-    Max, Mean, MeanOf, Min, OfPart, PartAlgebra, Quantiles, QuantilesOf, Selective, Stats, StatsOf, Sum,
-    Summand, Top, TopBy, Variance, VarianceOf, algorithm, approx_count_distinct, arg_max, arg_min, collect,
-    count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part, quantiles,
-    stats, sum, variance,
+    Max, Mean, MeanOf, Min, Monoid, OfPart, PartAlgebra, Quantiles, QuantilesOf, Selective, Stats, StatsOf,
+    Sum, Summand, Top, TopBy, Variance, VarianceOf, algorithm, approx_count_distinct, arg_max, arg_min,
+    collect, count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part,
+    quantiles, stats, sum, variance,
 };
 pub use batch::{Batch, Record, Signal};
 pub use finger_tree::{FingerNodes, FingerTree};
@@ -58,7 +58,7 @@ pub use state::{Beyond, HeldLimit, KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    CountFold, Counted, GapOf, Gaps, OfFamily, OneGap, Partial, Periods, ResultKind, Session, SessionFold,
-    SharedFold, SliceNumber, Slicing, Sliding, TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge,
-    WindowPartials, WindowResult, Windowed,
+    AnyOrder, CountFold, Counted, GapOf, Gaps, InOrder, OfFamily, OneGap, Order, OrderedFold, Partial,
+    Periods, ResultKind, Session, SessionFold, SharedFold, SliceNumber, Slicing, Sliding, TimeWindow,
+    WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
 };

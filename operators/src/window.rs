@@ -1,15 +1,21 @@
 //! Windows of event time and the operator that aggregates over them.
 
 mod budget;
+mod closing;
 mod counted;
 mod fold;
 mod held;
+mod holdings;
 mod join;
 #[cfg(test)]
 mod limits;
 mod merge;
+mod ordered;
+mod ordering;
 mod periods;
 mod resolution;
+#[cfg(test)]
+mod sequence;
 mod session;
 mod shared;
 mod slicing;
@@ -23,6 +29,8 @@ pub use counted::{CountFold, Counted};
 pub use fold::WindowFold;
 pub use join::WindowJoin;
 pub use merge::{Partial, WindowMerge, WindowPartials};
+pub use ordered::OrderedFold;
+pub use ordering::{AnyOrder, InOrder, Order};
 pub use periods::Periods;
 pub use session::{GapOf, Gaps, OneGap, Session, SessionFold};
 pub use shared::{OfFamily, SharedFold};

@@ -210,6 +210,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        Monoid,
         algorithm::{TwoStacks, using},
         prelude::*,
     };
@@ -247,6 +248,40 @@ mod tests {
         let tumbling = Sliding::tumbling(Duration::from_nanos(10)).expect("windows");
         let one = explained(&|graph| _ = keyed(graph).window(tumbling).aggregate(max(of)).0.discard());
         assert_eq!(one, "each window is one slice: nothing is put together");
+        let ordered = "a finger tree of records for each key, as the aggregate is not known to commute";
+        let moves = explained(&|graph| _ = keyed(graph).window(sliding()).aggregate(Moves).0.discard());
+        assert_eq!(moves, ordered);
+        let tumbling = Sliding::tumbling(Duration::from_nanos(10)).expect("windows");
+        let kept = tumbling;
+        let moves =
+            explained(&|graph| _ = keyed(graph).window(tumbling).aggregate((count(), Moves)).0.discard());
+        assert_eq!(moves, ordered);
+        let moves = explained(&|graph| {
+            keyed(graph).window(kept).allowed_lateness(Duration::MAX).aggregate(Moves).0.discard();
+        });
+        assert_eq!(moves, ordered);
+    }
+
+    /// The first and the last: one behind the other.
+    #[derive(Clone)]
+    struct Moves;
+
+    impl Aggregate<i64> for Moves {
+        type Acc = (i64, i64);
+        type Out = (i64, i64);
+        type Algebra = Monoid;
+
+        fn lift(&self, value: &i64, _: Timestamp) -> (i64, i64) {
+            (*value, *value)
+        }
+
+        fn combine(&self, acc: &mut (i64, i64), later: &(i64, i64)) {
+            acc.1 = later.1;
+        }
+
+        fn finish(&self, acc: (i64, i64)) -> (i64, i64) {
+            acc
+        }
     }
 
     #[test]

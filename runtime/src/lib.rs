@@ -84,7 +84,7 @@ pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Beyond, Collect,
     CommutativeMonoid, Context, Count, CountDistinct, Counted, DistinctSketch, Either, ExactSum, Fault,
     First, FixedSum, FixedSumOf, FloatSum, GapOf, Gaps, Greatest, Group, Interval, IntervalError, Keyed,
-    Last, Max, Mean, MeanOf, Min, OfPart, Offset, OneGap, PartAlgebra, Periods, Process, Quantiles,
+    Last, Max, Mean, MeanOf, Min, Monoid, OfPart, Offset, OneGap, PartAlgebra, Periods, Process, Quantiles,
     QuantilesOf, Record, ResultKind, Selective, Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow,
     Top, TopBy, Variance, VarianceOf, WindowError, WindowResult, algorithm, approx_count_distinct, arg_max,
     arg_min, collect, count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min,

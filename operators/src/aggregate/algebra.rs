@@ -2,11 +2,15 @@ use super::{
     Aggregate,
     algorithm::{Algorithm, DabaLite, Running},
 };
+use crate::window::{AnyOrder, InOrder, Order};
 
-/// What is known of how an aggregate combines: [`CommutativeMonoid`] or [`AbelianGroup`].
+/// What is known of how an aggregate combines: [`Monoid`], [`CommutativeMonoid`] or [`AbelianGroup`].
 pub trait Algebra<A: Aggregate<T> + ?Sized, T> {
     /// How windows that overlap are put together.
     type Algorithm: Algorithm;
+
+    /// Whether its accumulators may be combined in any order, and so which operators do it.
+    type Order: Order;
 
     /// Whether what was combined can be taken out again.
     const CAN_SUBTRACT: bool = Self::Algorithm::SUBTRACTS;
@@ -15,6 +19,41 @@ pub trait Algebra<A: Aggregate<T> + ?Sized, T> {
     #[doc(hidden)]
     fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc);
 }
+
+/// An aggregate that combines in one order only: what is later goes behind what is earlier. Windows then take its records in
+/// order of event time; those of one instant in the order in which they come.
+///
+/// ```
+/// # use nacreous_operators::{Aggregate, Monoid, laws};
+/// # use nacreous_watermark::Timestamp;
+/// /// By how much a price has risen at most from one moment of a window to a later one.
+/// #[derive(Clone)]
+/// struct Rise;
+///
+/// impl Aggregate<i64> for Rise {
+///     /// The least, the greatest, and the rise.
+///     type Acc = (i64, i64, i64);
+///     type Out = i64;
+///     type Algebra = Monoid;
+///
+///     fn lift(&self, price: &i64, _: Timestamp) -> Self::Acc {
+///         (*price, *price, 0)
+///     }
+///
+///     fn combine(&self, acc: &mut Self::Acc, later: &Self::Acc) {
+///         let rise = later.1 - acc.0;
+///         *acc = (acc.0.min(later.0), acc.1.max(later.1), acc.2.max(later.2).max(rise));
+///     }
+///
+///     fn finish(&self, (_, _, rise): Self::Acc) -> i64 {
+///         rise
+///     }
+/// }
+///
+/// laws::of_monoids(&Rise, &[0, 3, 1, 3, 7, -2]);
+/// ```
+#[derive(Debug, Clone, Copy)]
+pub enum Monoid {}
 
 /// An aggregate that combines in any order, and can do no more.
 #[derive(Debug, Clone, Copy)]
@@ -115,8 +154,18 @@ pub trait Selective<T>: Aggregate<T> {
     fn replaces(&self, acc: &Self::Acc, other: &Self::Acc) -> bool;
 }
 
+impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for Monoid {
+    type Algorithm = DabaLite;
+    type Order = InOrder;
+
+    fn subtract(_: &A, _: &mut A::Acc, _: &A::Acc) {
+        unreachable!("nothing is taken out of what is no group")
+    }
+}
+
 impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {
     type Algorithm = DabaLite;
+    type Order = AnyOrder;
 
     fn subtract(_: &A, _: &mut A::Acc, _: &A::Acc) {
         unreachable!("nothing is taken out of what is no group")
@@ -125,6 +174,7 @@ impl<T, A: Aggregate<T> + ?Sized> Algebra<A, T> for CommutativeMonoid {
 
 impl<T, A: Group<T> + ?Sized> Algebra<A, T> for AbelianGroup {
     type Algorithm = Running;
+    type Order = AnyOrder;
 
     #[inline(always)]
     fn subtract(aggregate: &A, acc: &mut A::Acc, other: &A::Acc) {

@@ -10,6 +10,8 @@
 //! | [`Recompute`] | all | none | none | as many as there are slices |
 //! | [`FingerTree`] | all | about the logarithm of how far from the newest it is | about 1 on average | about the logarithm of the slices |
 //!
+//! An aggregate that does not commute is put together of no slices: see [`OrderedFold`](crate::OrderedFold).
+//!
 //! What a record that comes late adds to a window which is put together already goes into a finger tree beside the queue.
 
 use std::{convert::Infallible, marker::PhantomData};
@@ -93,7 +95,7 @@ impl Algorithm for Recompute {
 pub struct Using<G, A>(A, PhantomData<G>);
 
 /// Has the windows of `aggregate` put together by this algorithm: [`DabaLite`], [`TwoStacks`], [`FingerTree`] or
-/// [`Recompute`].
+/// [`Recompute`]. Of one that does not commute there are no slices to put together, and no choice.
 ///
 /// ```
 /// use nacreous_operators::{algorithm::{TwoStacks, using}, stats};
@@ -121,6 +123,7 @@ pub enum Chosen<G> {
 
 impl<T, G: Any, A: Aggregate<T>> Algebra<Using<G, A>, T> for Chosen<G> {
     type Algorithm = G;
+    type Order = <A::Algebra as Algebra<A, T>>::Order;
 
     fn subtract(_: &Using<G, A>, _: &mut A::Acc, _: &A::Acc) {
         unreachable!("none of these algorithms takes anything out")

@@ -28,28 +28,54 @@ fn timed<T>(values: &[T]) -> impl Iterator<Item = Timed<'_, T>> {
 /// # Panics
 /// If not: says which law is broken, and by which values.
 pub fn of_aggregates<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
+    of_monoids(aggregate, values);
+    let lift = |(value, time): Timed<'_, T>| aggregate.lift(value, time);
+    for a in timed(values) {
+        for b in timed(values) {
+            let (mut one, mut other) = (lift(a), lift(b));
+            aggregate.combine(&mut one, &lift(b));
+            aggregate.combine(&mut other, &lift(a));
+            same(aggregate, "it combines in any order", one, other, &[a.0, b.0]);
+        }
+    }
+}
+
+/// Tries the same but that the order makes no difference: what holds for a [`Monoid`](crate::Monoid).
+///
+/// # Panics
+/// If not: says which law is broken, and by which values.
+pub fn of_monoids<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(aggregate: &A, values: &[T]) {
     let lift = |(value, time): Timed<'_, T>| aggregate.lift(value, time);
     let both = |mut one: A::Acc, other: &A::Acc| {
         aggregate.combine(&mut one, other);
         one
     };
-    let same = |law: &str, one: A::Acc, other: A::Acc, values: &[&T]| {
-        let (one, other) = (aggregate.finish(one), aggregate.finish(other));
-        assert!(one == other, "{law}: {one:?} on the one side, {other:?} on the other, of {values:?}");
-    };
     for a in timed(values) {
         for b in timed(values) {
             let mut added = lift(a);
             aggregate.add(&mut added, b.0, b.1);
-            same("adding a value is combining with it lifted", added, both(lift(a), &lift(b)), &[a.0, b.0]);
-            same("it combines in any order", both(lift(a), &lift(b)), both(lift(b), &lift(a)), &[a.0, b.0]);
+            let law = "adding a value is combining with it lifted";
+            same(aggregate, law, added, both(lift(a), &lift(b)), &[a.0, b.0]);
             for c in timed(values) {
                 let (first, last) = (both(lift(a), &lift(b)), both(lift(b), &lift(c)));
                 let law = "what is combined first makes no difference";
-                same(law, both(first, &lift(c)), both(lift(a), &last), &[a.0, b.0, c.0]);
+                same(aggregate, law, both(first, &lift(c)), both(lift(a), &last), &[a.0, b.0, c.0]);
             }
         }
     }
+}
+
+/// Panics if two accumulators do not come to the same.
+#[track_caller]
+fn same<T: Debug, A: Aggregate<T, Out: PartialEq + Debug>>(
+    aggregate: &A,
+    law: &str,
+    one: A::Acc,
+    other: A::Acc,
+    values: &[&T],
+) {
+    let (one, other) = (aggregate.finish(one), aggregate.finish(other));
+    assert!(one == other, "{law}: {one:?} on the one side, {other:?} on the other, of {values:?}");
 }
 
 /// Tries that, and whether what is taken out of a group again leaves it as if it had never been in.

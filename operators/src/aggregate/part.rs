@@ -39,6 +39,7 @@ pub enum PartAlgebra<G> {
 
 impl<T, U, F: Fn(&T) -> &U, A: Aggregate<U>, G: Algebra<A, U>> Algebra<OfPart<F, A>, T> for PartAlgebra<G> {
     type Algorithm = G::Algorithm;
+    type Order = G::Order;
 
     #[inline(always)]
     fn subtract(aggregate: &OfPart<F, A>, acc: &mut A::Acc, other: &A::Acc) {

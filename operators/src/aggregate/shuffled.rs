@@ -70,6 +70,7 @@ pub(super) struct SeenAlgebra<G>(PhantomData<G>);
 
 impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R, G: Algebra<A, T>> Algebra<Seen<A, S>, T> for SeenAlgebra<G> {
     type Algorithm = G::Algorithm;
+    type Order = G::Order;
 
     fn subtract(aggregate: &Seen<A, S>, acc: &mut A::Acc, other: &A::Acc) {
         G::subtract(&aggregate.0, acc, other);

@@ -3,11 +3,18 @@
 use nacreous_watermark::Timestamp;
 
 use super::{Aggregate, Algebra, Group, algorithm::Algorithm};
+use crate::window::Order;
 
 /// What does for all of several algebras' algorithms.
 macro_rules! all {
     ($algebra:ident) => { $algebra::Algorithm };
     ($algebra:ident $($more:ident)+) => { <$algebra::Algorithm as Algorithm>::And<all!($($more)+)> };
+}
+
+/// The order that does for all of several algebras.
+macro_rules! order {
+    ($algebra:ident) => { $algebra::Order };
+    ($algebra:ident $($more:ident)+) => { <$algebra::Order as Order>::And<order!($($more)+)> };
 }
 
 macro_rules! tuples {
@@ -18,6 +25,7 @@ macro_rules! tuples {
                 for ($($algebra,)+)
             {
                 type Algorithm = all!($($algebra)+);
+                type Order = order!($($algebra)+);
 
                 #[inline(always)]
                 fn subtract(
@@ -82,9 +90,10 @@ mod tests {
 
     use super::*;
     use crate::{
-        Keyed, Operator, Record, Sliding, Sum, TimeWindow, WindowFold, WindowResult, Windowed,
-        aggregate::shuffled::agrees, count, count_distinct, first, float_sum, laws, max, mean, min, sum,
-        variance,
+        Keyed, Monoid, Operator, Record, Sliding, Sum, TimeWindow, WindowFold, WindowResult, Windowed,
+        aggregate::shuffled::agrees,
+        algorithm::{TwoStacks, using},
+        count, count_distinct, first, float_sum, laws, max, mean, min, of_part, sum, variance,
     };
 
     const NUMBERS: [i64; 7] = [0, 1, -1, 7, 7, i64::MAX, i64::MIN];
@@ -111,6 +120,44 @@ mod tests {
         assert!(can_subtract(&(count(), (mean(of), sum(of)), count()), &NUMBERS));
         assert!(!can_subtract(&(count(), max(of)), &NUMBERS));
         assert!(!can_subtract(&(count(), (max(of), count())), &NUMBERS));
+    }
+
+    /// What is taken from the value that came last, of those that are latest.
+    #[derive(Clone)]
+    struct Newest;
+
+    impl Aggregate<i64> for Newest {
+        type Acc = i64;
+        type Out = i64;
+        type Algebra = Monoid;
+
+        fn lift(&self, value: &i64, _: Timestamp) -> i64 {
+            *value
+        }
+
+        fn combine(&self, acc: &mut i64, other: &i64) {
+            *acc = *other;
+        }
+
+        fn finish(&self, acc: i64) -> i64 {
+            acc
+        }
+    }
+
+    fn commutes<T, A: Aggregate<T>>(_: &A, _: &[T]) -> bool {
+        <A::Algebra as Algebra<A, T>>::Order::IS_ANY
+    }
+
+    #[test]
+    fn a_tuple_commutes_if_all_in_it_do() {
+        let of: fn(&i64) -> i64 = |n| *n;
+        assert!(commutes(&(count(), (max(of), sum(of)), first(of)), &NUMBERS));
+        assert!(!commutes(&(count(), Newest), &NUMBERS) && !commutes(&(Newest, count()), &NUMBERS));
+        assert!(!commutes(&(count(), max(of), (sum(of), Newest)), &NUMBERS));
+        assert!(!commutes(&of_part(|pair: &(i64, i64)| &pair.1, (count(), Newest)), &[(1, 2)]));
+        assert!(!commutes(&using(TwoStacks, Newest), &NUMBERS));
+        assert!(commutes(&using(TwoStacks, max(of)), &NUMBERS));
+        laws::of_monoids(&(count(), Newest), &NUMBERS);
     }
 
     /// What windows that overlap come to, in order.

@@ -133,18 +133,18 @@ impl<P, A> FingerNodes<P, A> {
 
     /// How many nodes there are: in trees, or retired.
     #[cfg(test)]
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.pool.len()
     }
 
     #[cfg(test)]
-    pub(super) fn room(&self) -> (usize, usize) {
+    pub(crate) fn room(&self) -> (usize, usize) {
         self.pool.room()
     }
 
     /// The nodes that can be taken again: those exposed, and all.
     #[cfg(test)]
-    pub(super) fn retired(&self) -> (usize, usize) {
+    pub(crate) fn retired(&self) -> (usize, usize) {
         let (mut listed, mut count, mut count_min) = (0, 0, 0);
         let mut next = self.retired;
         while let Some(place) = next {

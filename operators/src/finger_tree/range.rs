@@ -63,6 +63,22 @@ impl<P: Copy + Ord, A: Clone> FingerNodes<P, A> {
     }
 }
 
+impl<P: Copy + Ord, A> FingerNodes<P, A> {
+    /// The first position that is not before this one.
+    pub(super) fn first_from(&self, ends: &Ends, position: P) -> Option<P> {
+        let (mut found, mut next) = (None, Some(ends.root));
+        while let Some(place) = next {
+            let row = &self.node(place).row;
+            let before = row.count(|other| other < position);
+            if before < row.len() {
+                found = Some(row.position(before));
+            }
+            next = row.child(before);
+        }
+        found
+    }
+}
+
 /// Whether a position is before a range.
 fn before<P: Copy + Ord>(range: &impl RangeBounds<P>) -> impl Fn(P) -> bool {
     let start = range.start_bound().cloned();

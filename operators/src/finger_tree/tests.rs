@@ -93,6 +93,10 @@ impl Checked {
         let inside = self.oracle.iter().filter(|(position, _)| range.contains(position));
         let expected: String = inside.map(|(_, value)| value.as_str()).collect();
         assert_eq!(found.unwrap_or_default(), expected, "in {range:?}");
+        if let Bound::Included(start) = range.start_bound() {
+            let next = self.oracle.range(start..).next().map(|(position, _)| *position);
+            assert_eq!(self.tree.first_from(nodes, *start), next, "from {start}");
+        }
     }
 
     /// Whether the tree is built as it must be, and comes to what it must.

@@ -7,8 +7,9 @@ use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, Slicing, Sliding, Windowed,
+    Lateness, Order, ResultKind, Slicing, Sliding, Windowed,
     budget::Budget,
+    closing::Closing,
     held::Held,
     slicing::SliceNumber,
     tables::{InUse, Tables},
@@ -80,15 +81,6 @@ pub struct WindowFold<K, A: Aggregate<T>, T, W = Sliding> {
     fault: Option<Fault>,
     tally: Tally,
     values: PhantomData<fn(T)>,
-}
-
-/// What a watermark leaves of windows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Closing {
-    /// The number of the first window that is open: all before it have fired.
-    open_from: i64,
-    /// The number of the first window that is kept: all before it are closed for good.
-    kept_from: i64,
 }
 
 /// Records of one slice.
@@ -163,15 +155,20 @@ fn by<A, T>(aggregate: &A) -> By<'_, A, T> {
     By(aggregate, PhantomData)
 }
 
-/// There is memory for so many corrections of each record in a batch, should all be late; more may cost the allocator's time.
-const CORRECTED_MAX: usize = 16;
-
 /// Spare tables kept while few slices are open: tumbling windows begin one at a time.
 const SPARE_MIN: usize = 2;
 
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<K, A, T, W> {
     /// An operator that has seen nothing yet, for a usual number of keys.
+    ///
+    /// # Panics
+    /// If the aggregate does not commute: see [`OrderedFold`](super::OrderedFold).
     pub fn new(windows: W, aggregate: A) -> Self {
+        let commutes = <A::Algebra as Algebra<A, T>>::Order::IS_ANY;
+        assert!(
+            commutes,
+            "an aggregate that does not commute takes its records in order, with an `OrderedFold`"
+        );
         let limits = KeyLimits::default();
         Self {
             windows,
@@ -215,26 +212,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         self.windows.tumble() && self.lateness.allowed == 0
     }
 
-    /// For how many windows that a record corrects there is to be memory.
-    fn corrected(&self) -> usize {
-        if self.lateness.allowed == 0 {
-            return 0;
-        }
-        let zero = Timestamp::from_nanos(0);
-        let (first, last) = self.windows.windows_over(self.windows.slice_at(zero));
-        let Closing { open_from, kept_from } = self.closing_at(Watermark::at(zero));
-        let most = last.abs_diff(first).min(open_from.abs_diff(kept_from)).saturating_add(1);
-        usize::try_from(most).map_or(CORRECTED_MAX, |most| most.min(CORRECTED_MAX))
-    }
-
     /// What a watermark leaves of the windows.
     fn closing_at(&self, watermark: Watermark) -> Closing {
-        let open_from = self.windows.first_open(watermark);
-        if self.lateness.allowed == 0 || watermark.is_end() {
-            return Closing { open_from, kept_from: open_from };
-        }
-        let kept = Timestamp::from_nanos(watermark.time().as_nanos().saturating_sub(self.lateness.allowed));
-        Closing { open_from, kept_from: self.windows.first_open(Watermark::at(kept)) }
+        Closing::at(watermark, &self.windows, self.lateness)
     }
 
     /// Puts the recent slice's table back in its place.
@@ -467,18 +447,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         self.tally.late += 1;
         self.tally.missed_windows = self.tally.missed_windows.saturating_add(missed);
         out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-    }
-}
-
-impl Closing {
-    const NONE: Self = Self { open_from: i64::MIN, kept_from: i64::MIN };
-
-    /// What both leave.
-    fn max(self, other: Self) -> Self {
-        Self {
-            open_from: self.open_from.max(other.open_from),
-            kept_from: self.kept_from.max(other.kept_from),
-        }
     }
 }
 

@@ -5,11 +5,11 @@ use std::{collections::BTreeMap, time::Duration};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    CountFold, Counted, Session, SessionFold, Sliding, WindowFold, WindowJoin, WindowResult, Windowed,
-    times::Times,
+    CountFold, Counted, OrderedFold, Session, SessionFold, Sliding, WindowFold, WindowJoin, WindowResult,
+    Windowed, times::Times,
 };
 use crate::{
-    Beyond, Either, Fault, HeldLimit, KeyLimits, Keyed, Operator, Record,
+    Aggregate, Beyond, Either, Fault, HeldLimit, KeyLimits, Keyed, Monoid, Operator, Record,
     algorithm::{FingerTree, using},
     interleaving::{Input, play, random_input},
     narrow::Narrow,
@@ -20,6 +20,28 @@ const KEYS: u32 = 5;
 
 type Number = u32;
 type Results = BTreeMap<(Timestamp, Timestamp, u32, u32), (u64, i128)>;
+
+/// As if it made a difference in which order records come.
+#[derive(Debug, Clone)]
+struct InTurn;
+
+impl Aggregate<u32> for InTurn {
+    type Acc = (u64, i128);
+    type Out = (u64, i128);
+    type Algebra = Monoid;
+
+    fn lift(&self, value: &u32, time: Timestamp) -> Self::Acc {
+        Times.lift(value, time)
+    }
+
+    fn combine(&self, acc: &mut Self::Acc, other: &Self::Acc) {
+        Aggregate::<u32>::combine(&Times, acc, other);
+    }
+
+    fn finish(&self, acc: Self::Acc) -> Self::Out {
+        acc
+    }
+}
 
 fn nanos(nanos: u64) -> Duration {
     Duration::from_nanos(nanos)
@@ -145,9 +167,18 @@ fn windows_kept_for_late_records_hold_no_more_than_allowed() {
 }
 
 #[test]
+fn windows_of_records_in_order_hold_no_more_than_allowed() {
+    let windows = Sliding::new(nanos(30), nanos(10)).expect("windows");
+    check(|limits| OrderedFold::new(windows, Times, limits));
+    let allowed = Span::at_most(nanos(50));
+    check(|limits| OrderedFold::new(windows, Times, limits).with_lateness(allowed, true));
+}
+
+#[test]
 fn sessions_hold_no_more_than_allowed() {
     let session = Session::with_gap(nanos(20)).expect("a gap");
     check(|limits| SessionFold::new(session, Times, limits));
+    check(|limits| SessionFold::new(session, InTurn, limits));
 }
 
 #[test]

@@ -39,6 +39,7 @@ pub(super) enum Same<G> {
 
 impl<T, A: Aggregate<T>, G: Algebra<A, T>> Algebra<Unfinished<A>, T> for Same<G> {
     type Algorithm = G::Algorithm;
+    type Order = G::Order;
 
     #[inline(always)]
     fn subtract(aggregate: &Unfinished<A>, acc: &mut A::Acc, other: &A::Acc) {

@@ -1,5 +1,6 @@
 //! Windows that end where a key is silent.
 
+mod contents;
 mod gap;
 mod line;
 #[cfg(test)]
@@ -10,13 +11,14 @@ use std::{hash::Hash, time::Duration};
 use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
 use super::{
-    Lateness, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, budget::Budget, held::Held,
+    Lateness, Order, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, budget::Budget, held::Held,
     resolution::Resolution,
 };
 use crate::{
-    Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
-    key::SlotNumber, state::TimerQueue,
+    Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
+    Supplies, Tally, key::SlotNumber, state::TimerQueue,
 };
+pub(super) use contents::{Contents, Records, Sums};
 pub use gap::{GapOf, Gaps, OneGap};
 use line::{Line, Lines, Run};
 
@@ -77,16 +79,22 @@ impl<G> Session<G> {
 ///
 /// Behind a merge, records are judged by the watermark of their own input, and wait for the others to come as far.
 ///
+/// An aggregate that does not commute has the records of a session in order of event time; those of one instant in the order in which
+/// they come.
+///
 /// # Cost
 /// A record: a look-up of its key, and a search among the key's sessions from the newest on. One that begins or ends a session: besides,
 /// a number of comparisons that grows with the logarithm of the sessions. Memory: keys with sessions that are open or kept, and those.
+/// If the aggregate does not commute: besides, an insertion into a [`FingerTree`](crate::FingerTree) for each record, a search in it for
+/// each result, and memory for each record of these sessions.
 pub struct SessionFold<K, A: Aggregate<T>, T, G = OneGap> {
     session: Session<G>,
     lateness: Lateness,
     limits: KeyLimits,
     aggregate: A,
-    keys: KeyedState<K, Line>,
-    lines: Lines<A::Acc>,
+    keys: KeyedState<K, OfKey<ContentsOf<A, T>>>,
+    lines: Lines<Sum<A, T>>,
+    memory: Memory<A, T>,
     /// When the sessions of a key are to be looked at: the instant before.
     timers: TimerQueue,
     /// Taken from the timers before there was room for what comes of it.
@@ -96,10 +104,22 @@ pub struct SessionFold<K, A: Aggregate<T>, T, G = OneGap> {
     /// What records are judged by.
     judge: Watermark,
     /// Those behind it, until all inputs have moved past it.
-    behind: Held<Keyed<K, T>>,
+    behind: Held<(Number<A, T>, Keyed<K, T>)>,
     fault: Option<Fault>,
     tally: Tally,
 }
+
+/// The sessions of a key, and what they come to.
+#[derive(Default)]
+struct OfKey<C> {
+    line: Line,
+    contents: C,
+}
+
+type ContentsOf<A, T> = <<<A as Aggregate<T>>::Algebra as Algebra<A, T>>::Order as Order>::Sessions<A, T>;
+type Sum<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Sum;
+type Number<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Number;
+type Memory<A, T> = <ContentsOf<A, T> as Contents<A, T>>::Memory;
 
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold<K, A, T, G> {
     /// An operator that has seen nothing yet.
@@ -111,6 +131,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
             aggregate,
             keys: KeyedState::new(limits),
             lines: Lines::new(),
+            memory: Memory::<A, T>::default(),
             timers: TimerQueue::new(),
             due: None,
             passed: Watermark::MIN,
@@ -130,10 +151,15 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
 
     /// Adds a record to its session, whatever the watermark. A key beyond those allowed is a fault.
     #[inline]
-    fn add(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+    fn add(
+        &mut self,
+        number: Number<A, T>,
+        record: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
         let Record { time, value: Keyed { key, value } } = record;
-        let Self { session, lateness, aggregate, keys, lines, timers, passed, tally, .. } = self;
-        let Some((slot, key, line)) = keys.entry(key, Line::default) else { return };
+        let Self { session, lateness, aggregate, keys, lines, memory, timers, passed, tally, .. } = self;
+        let Some((slot, key, OfKey { line, contents })) = keys.entry(key, OfKey::default) else { return };
         tally.on_time += 1;
         let (at, gap) = (time.as_nanos(), session.gap(key));
         let touched = lines.touched(line, at, gap);
@@ -142,22 +168,23 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
                 touched.runs.iter().flatten().map(|place| lines.get(*place)).filter(|run| run.has_fired)
             {
                 tally.results += 1;
-                let number = run.results - 1;
-                out.emit(session.result((key, gap), run, aggregate, ResultKind::Retraction, number));
+                let acc = contents.acc(memory, &run.sum, aggregate, run.bounds());
+                let (value, number) = (aggregate.finish(acc), run.results - 1);
+                out.emit(session.result((key, gap), run, value, ResultKind::Retraction, number));
             }
         }
         let run = match touched.runs {
             [None, _] => {
-                let acc = aggregate.lift(&value, time);
-                lines.insert(line, touched.above, Run::new(at, acc))
+                let sum = contents.begin(memory, aggregate, &value, (time, number));
+                lines.insert(line, touched.above, Run::new(at, sum))
             }
             [Some(place), older] => {
                 let older = older.map(|_| lines.remove_older(place));
                 let run = lines.get_mut(place);
-                aggregate.add(&mut run.acc, &value, time);
+                contents.add(memory, &mut run.sum, aggregate, &value, (time, number));
                 run.reach(at);
                 if let Some(older) = older {
-                    aggregate.combine(&mut run.acc, &older.acc);
+                    ContentsOf::<A, T>::join(&mut run.sum, &older.sum, aggregate);
                     run.first = older.first;
                     run.results = run.results.max(older.results);
                 }
@@ -168,7 +195,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
         run.has_fired = run.closes(gap) <= *passed;
         if run.has_fired {
             tally.results += 1;
-            out.emit(session.result((key, gap), run, aggregate, ResultKind::Correction, run.results));
+            let value = aggregate.finish(contents.acc(memory, &run.sum, aggregate, run.bounds()));
+            out.emit(session.result((key, gap), run, value, ResultKind::Correction, run.results));
             run.results += 1;
         }
         let due = run.due(gap, lateness.allowed);
@@ -178,25 +206,40 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
         }
     }
 
-    /// Whether there may not be one more session, or record that waits.
+    /// How many sessions there are, or records of them if those are kept; and records that wait.
+    #[inline]
+    fn held(&self) -> usize {
+        self.behind.len() + ContentsOf::<A, T>::held(&self.memory).unwrap_or(self.lines.len())
+    }
+
+    /// Whether there may not be one more.
     #[inline]
     fn is_full(&self) -> bool {
-        self.lines.len() + self.behind.len() >= self.limits.held.most
+        self.held() >= self.limits.held.most
     }
 
     /// Whether there is a session that a record belongs to.
     fn belongs(&mut self, key: &K, time: Timestamp) -> bool {
         let Self { session, keys, lines, .. } = self;
-        let has = |line: &Line| lines.touched(line, time.as_nanos(), session.gap(key)).runs[0].is_some();
+        let touched = |of: &OfKey<_>| lines.touched(&of.line, time.as_nanos(), session.gap(key));
+        let has = |of: &OfKey<_>| touched(of).runs[0].is_some();
         keys.get(key).is_some_and(has)
     }
 
     /// Adds a record to its session, if it has one and need not wait: there may not be one more.
     #[cold]
     #[inline(never)]
-    fn add_to_known(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        if Watermark::at(record.time) >= self.judge && self.belongs(&record.value.key, record.time) {
-            return self.add(record, out);
+    fn add_to_known(
+        &mut self,
+        number: Number<A, T>,
+        record: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
+        let is_free = ContentsOf::<A, T>::held(&self.memory).is_none()
+            && Watermark::at(record.time) >= self.judge
+            && self.belongs(&record.value.key, record.time);
+        if is_free {
+            return self.add(number, record, out);
         }
         match self.limits.held.fault() {
             Some(fault) => self.fault = Some(fault),
@@ -211,13 +254,18 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
     /// Takes up a record that was behind the watermark it is judged by, which everything has been fired for.
     #[cold]
     #[inline(never)]
-    fn add_behind(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+    fn add_behind(
+        &mut self,
+        number: Number<A, T>,
+        record: Record<Keyed<K, T>>,
+        out: &mut impl Emit<Windowed<K, T, A::Out>>,
+    ) {
         let at = record.time.as_nanos();
         let gap = self.session.gap(&record.value.key);
         let kept_until = at.saturating_add(gap).saturating_add(self.lateness.allowed);
         let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > self.passed;
         if is_open || self.belongs(&record.value.key, record.time) {
-            return self.add(record, out);
+            return self.add(number, record, out);
         }
         self.tally.late += 1;
         self.tally.missed_windows += 1;
@@ -249,31 +297,37 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
 
     /// Looks at the sessions of a key, if that is when it is to be done.
     fn look_at(&mut self, time: Timestamp, slot: SlotNumber, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        let Self { session, lateness, aggregate, keys, lines, timers, tally, .. } = self;
+        let Self { session, lateness, aggregate, keys, lines, memory, timers, tally, .. } = self;
         // It may be that of a key that is gone, or whose sessions are to be looked at earlier.
         if slot.index() >= keys.len() {
             return;
         }
-        let (key, line) = keys.at(slot);
+        let (key, OfKey { line, contents }) = keys.at(slot);
         let Some(now) = line.due.take_if(|due| before(*due) == time) else { return };
         let gap = session.gap(key);
         lines.sift(line, |run| {
             if !run.has_fired && run.due(gap, lateness.allowed) <= now {
                 tally.results += 1;
                 let kind = if run.results == 0 { ResultKind::OnTime } else { ResultKind::Correction };
-                out.emit(session.result((key, gap), run, aggregate, kind, run.results));
+                let value = aggregate.finish(contents.acc(memory, &run.sum, aggregate, run.bounds()));
+                out.emit(session.result((key, gap), run, value, kind, run.results));
                 run.results += 1;
                 run.has_fired = true;
             }
-            run.due(gap, lateness.allowed) > now
+            let stays = run.due(gap, lateness.allowed) > now;
+            if !stays {
+                contents.leave(memory, &run.sum);
+            }
+            stays
         });
+        contents.keep_from(memory, aggregate, || lines.iter(line).map(|run| run.first).last());
         if let Some(due) = lines.iter(line).map(|run| run.due(gap, lateness.allowed)).min() {
             line.due = Some(due);
             return timers.push(before(due), slot);
         }
         if keys.remove(slot).is_some() {
             // The last key has this number now.
-            let (_, line) = keys.at(slot);
+            let (_, OfKey { line, .. }) = keys.at(slot);
             line.due.into_iter().for_each(|due| timers.push(before(due), slot));
         }
     }
@@ -286,18 +340,18 @@ fn before(time: Timestamp) -> Timestamp {
 
 impl<G> Session<G> {
     /// What a session comes to of a key with this gap.
-    fn result<T, K: Clone, A: Aggregate<T>>(
+    fn result<T, K: Clone, R, S>(
         &self,
         (key, gap): (&K, i64),
-        run: &Run<A::Acc>,
-        aggregate: &A,
+        run: &Run<S>,
+        value: R,
         kind: ResultKind,
         number: u32,
-    ) -> Record<Windowed<K, T, A::Out>> {
+    ) -> Record<Windowed<K, T, R>> {
         let end = run.end(gap);
         let window = TimeWindow { start: Timestamp::from_nanos(run.first), end: Timestamp::from_nanos(end) };
         let time = self.resolution().passes(end - 1);
-        let (key, value) = (key.clone(), aggregate.finish(run.acc.clone()));
+        let key = key.clone();
         Record { time, value: Windowed::Result(WindowResult { window, key, value, kind, number }) }
     }
 }
@@ -328,12 +382,14 @@ where
 
     #[inline]
     fn on_record(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Self::Out>) {
+        let number = ContentsOf::<A, T>::number(&mut self.memory);
         if self.is_full() {
-            self.add_to_known(record, out);
+            self.add_to_known(number, record, out);
         } else if Watermark::at(record.time) < self.judge {
-            self.behind.hold(self.judge, record);
+            let Record { time, value } = record;
+            self.behind.hold(self.judge, Record { time, value: (number, value) });
         } else {
-            self.add(record, out);
+            self.add(number, record, out);
         }
     }
 
@@ -353,8 +409,9 @@ where
             if !out.has_room() || budget.is_spent() {
                 return Step::More;
             }
-            let record = self.behind.release().expect("one is held until then");
-            self.add_behind(record, out);
+            let Record { time, value: (number, value) } =
+                self.behind.release().expect("one is held until then");
+            self.add_behind(number, Record { time, value }, out);
         }
     }
 
@@ -365,13 +422,17 @@ where
     fn connect(&mut self, supplies: &mut impl Supplies) {
         self.keys.connect(supplies);
         self.lines.connect(supplies);
+        ContentsOf::<A, T>::connect(&mut self.memory, supplies);
         self.timers.connect(supplies);
         self.behind.connect(supplies);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {
-        let state = self.keys.prepare(records).and(self.lines.prepare(records));
-        state.and(self.timers.prepare(records)).and(self.behind.prepare(records))
+        // What is held may all be added before it is asked again.
+        let added = records + self.behind.len();
+        let state = self.keys.prepare(added).and(self.lines.prepare(added)).and(self.timers.prepare(added));
+        let contents = ContentsOf::<A, T>::prepare(&mut self.memory, added);
+        state.and(contents).and(self.behind.prepare(records))
     }
 
     fn fault(&self) -> Option<Fault> {
@@ -379,6 +440,6 @@ where
     }
 
     fn tally(&self) -> Tally {
-        Tally { held: (self.lines.len() + self.behind.len()) as u64, ..self.tally }
+        Tally { held: self.held() as u64, ..self.tally }
     }
 }

@@ -1,9 +1,10 @@
 //! Windows of several slices: what their keys come to, kept from window to window.
 
-use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem, ops::RangeInclusive};
+use std::{hash::Hash, iter, marker::PhantomData, mem, ops::RangeInclusive};
 
 use super::{
     budget::Budget,
+    holdings::Holdings,
     tables::{InUse, Tables},
 };
 use crate::{
@@ -20,10 +21,8 @@ pub(super) struct Whole<K, A: Clone + Send + 'static, Q: Queue<A>> {
     memory: Q::Memory,
     /// What has come to slices that were in already.
     behind: FingerNodes<i64, A>,
-    /// The slices in it, in order, and how many accumulators each has brought.
-    slices: VecDeque<(i64, usize)>,
-    /// How many those are.
-    held: usize,
+    /// The slices in it, and how many accumulators each has brought.
+    slices: Holdings,
     /// How many keys the window fired last had.
     fired: usize,
     firing: Firing<K, Live<A, Q>>,
@@ -167,8 +166,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
             keys,
             memory: Q::Memory::default(),
             behind: FingerNodes::new(),
-            slices: VecDeque::with_capacity(64),
-            held: 0,
+            slices: Holdings::new(),
             fired: 0,
             firing: Firing::Done,
         }
@@ -195,17 +193,17 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
 
     /// Whether there is anything in it from this slice on.
     pub(super) fn reaches(&self, slice: i64) -> bool {
-        self.slices.back().is_some_and(|(newest, _)| *newest >= slice)
+        self.slices.reach(slice)
     }
 
     /// Whether there is nothing in it before this slice.
     pub(super) fn is_from(&self, slice: i64) -> bool {
-        self.slices.front().is_none_or(|(oldest, _)| *oldest >= slice)
+        self.slices.are_from(slice)
     }
 
     /// How many accumulators have come in whose slices have not left.
     pub(super) fn held(&self) -> usize {
-        self.held
+        self.slices.all()
     }
 
     /// Takes in what a key has come to in a slice that has been [noted](Self::note).
@@ -250,11 +248,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
 
     /// Notes that so many accumulators come in of a slice.
     pub(super) fn note(&mut self, slice: i64, accumulators: usize) {
-        self.held += accumulators;
-        match self.slices.binary_search_by_key(&slice, |(number, _)| *number) {
-            Ok(index) => self.slices[index].1 += accumulators,
-            Err(index) => self.slices.insert(index, (slice, accumulators)),
-        }
+        self.slices.note(slice, accumulators);
     }
 
     /// Begins to emit a window, or to let go of what does not stay.
@@ -324,9 +318,7 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
             }
         }
         self.firing = Firing::Done;
-        while let Some((_, accumulators)) = self.slices.pop_front_if(|(slice, _)| *slice < extent.stay_from) {
-            self.held -= accumulators;
-        }
+        self.slices.leave_before(extent.stay_from);
         None
     }
 

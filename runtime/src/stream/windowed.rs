@@ -231,6 +231,53 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Aggregates that do not commute
+    /// An aggregate whose algebra is [`Monoid`](crate::Monoid) has the records of a window in order of event time, however they come;
+    /// those of one instant in the order in which they come. (Where streams were brought together before, that order is up to chance
+    /// between them, for records of one instant.) A correction has the late record in its place, too.
+    ///
+    /// ```
+    /// use nacreous::{Monoid, prelude::*};
+    /// use std::time::Duration;
+    ///
+    /// /// By how much a price has risen at most from one moment of a window to a later one.
+    /// #[derive(Clone)]
+    /// struct Rise;
+    ///
+    /// impl Aggregate<(i64, i64)> for Rise {
+    ///     /// The least, the greatest, and the rise.
+    ///     type Acc = (i64, i64, i64);
+    ///     type Out = i64;
+    ///     type Algebra = Monoid;
+    ///
+    ///     fn lift(&self, (_, price): &(i64, i64), _: Timestamp) -> Self::Acc {
+    ///         (*price, *price, 0)
+    ///     }
+    ///
+    ///     fn combine(&self, acc: &mut Self::Acc, later: &Self::Acc) {
+    ///         let rise = later.1 - acc.0;
+    ///         *acc = (acc.0.min(later.0), acc.1.max(later.1), acc.2.max(later.2).max(rise));
+    ///     }
+    ///
+    ///     fn finish(&self, (_, _, rise): Self::Acc) -> i64 {
+    ///         rise
+    ///     }
+    /// }
+    ///
+    /// let graph = Graph::new();
+    /// let (rises, _late) = graph
+    ///     .iter([(2, 30), (1, 10), (3, 20), (11, 50), (12, 5)]) // the price of 10 was before that of 30
+    ///     .event_time(|(at, _)| Timestamp::from_nanos(*at), BoundedDisorder::new(Duration::from_nanos(5))?)
+    ///     .key_by(|_| ())
+    ///     .window(Sliding::tumbling(Duration::from_nanos(10))?)
+    ///     .aggregate(Rise);
+    /// let rises = rises.collect();
+    /// graph.run(JobOptions::default())?;
+    /// let rises: Vec<_> = rises.take().into_iter().map(|rise| rise.value.value).collect();
+    /// assert_eq!(rises, [30 - 10, 0]);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cost
     /// A record: one look-up of its key, however many windows it lies in. A window that closes: nothing but its results if
     /// windows do not overlap; else a look-up for each key in the slice that has come in, and a visit to each key in the window,
@@ -243,6 +290,11 @@ where
     /// Numbers of records: a record waits for the watermark, a number of comparisons that grows with the logarithm of those that wait;
     /// then it is one look-up of its key, and up to three combinations. Memory: the records that wait, and each key there ever was with
     /// what its last records come to. Sources pass a watermark on every millisecond of event time, which ends a batch.
+    ///
+    /// Aggregates that do not commute: besides, an insertion of each record into a tree for each key, which takes about as long as the
+    /// logarithm of how many records of the key it comes before or behind, whichever are fewer; and for each result a search there.
+    /// Memory: each record, as its accumulator, until all its windows are closed. All records go to where their key is kept: there is
+    /// no adding up in front of it.
     #[track_caller]
     pub fn aggregate<A>(
         self,

@@ -11,7 +11,7 @@ use std::{
 };
 
 use nacreous::{
-    BatchOperator, BoxError, Context, Interval, Offset, Process, Stream, Upstream,
+    BatchOperator, BoxError, Context, Interval, Monoid, Offset, Process, Stream, Upstream,
     prelude::*,
     source::{Demand, Intake, Readiness, Source},
 };
@@ -196,6 +196,37 @@ impl<P: Probe> Row<P> {
                 sums.map(move |sum| seen(sum.value.min)).discard();
                 late.discard();
             }),
+            row("sliding window of what does not commute", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let (products, late) = keyed.aggregate(Matrices);
+                products.map(move |product| seen(product.value)).discard();
+                late.discard();
+            }),
+            row("sliding window of what does not commute, kept", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let (products, late) = keyed.allowed_lateness(micros(size)).aggregate(Matrices);
+                products.map(move |product| seen(product.value)).discard();
+                late.discard();
+            }),
+            row("session of what does not commute", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                // Each key has a record in a hundred, and is silent for long every now and then.
+                let times = |n: &i64| Timestamp::from_nanos((n + n / 1_000 * 1_000) * 1_000);
+                let mut reads = probe;
+                let numbers = (0_i64..).inspect(move |number| reads.reads(*number));
+                let timed = graph.iter(numbers).event_time(times, BoundedDisorder::NONE);
+                let sessions = Session::with_gap(micros(500)).unwrap();
+                let (products, late) =
+                    timed.key_by(move |n| keys.of(*n)).window(sessions).aggregate(Matrices);
+                products.map(move |product| seen(product.value)).discard();
+                late.discard();
+            }),
             row("reduce", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));
@@ -311,6 +342,30 @@ where
 {
     let at_once = BoundedDisorder::new(Duration::ZERO).unwrap();
     graph.iter(numbers).event_time(|n| Timestamp::from_nanos(n * 1_000), at_once)
+}
+
+/// The product of a matrix for each number: one that depends on the order.
+#[derive(Clone)]
+struct Matrices;
+
+const PRIME: u64 = 1_000_000_007;
+
+impl Aggregate<i64> for Matrices {
+    type Acc = [[u64; 2]; 2];
+    type Out = i64;
+    type Algebra = Monoid;
+
+    fn lift(&self, number: &i64, _: Timestamp) -> Self::Acc {
+        [[number.unsigned_abs() % PRIME, 1], [1, 0]]
+    }
+
+    fn combine(&self, acc: &mut Self::Acc, later: &Self::Acc) {
+        *acc = acc.map(|row| [0, 1].map(|at| (row[0] * later[0][at] + row[1] * later[1][at]) % PRIME));
+    }
+
+    fn finish(&self, acc: Self::Acc) -> i64 {
+        acc[0][0].cast_signed()
+    }
 }
 
 fn micros(count: u64) -> Duration {

@@ -21,6 +21,7 @@ mod io_tcp;
 mod io_text;
 mod lifecycle;
 mod naive;
+mod ordered;
 mod panics;
 mod parts;
 mod planning;

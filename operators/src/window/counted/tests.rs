@@ -7,7 +7,7 @@ use crate::{
     interleaving::{Input, judged, play, random_input},
     narrow::Narrow,
     supply::tests::{Late, Never},
-    window::times::Times,
+    window::{sequence::Sequence, times::Times},
 };
 
 /// What each window of a key comes to: first and last time, count, and what the times come to.
@@ -98,6 +98,55 @@ fn any_interleaving_of_inputs_gives_the_windows_of_the_sorted_records() {
             assert_eq!(run(&inputs, windows, &mut random), expected, "seed {seed}: {size} every {every}");
         }
     }
+}
+
+/// Records in order of time, those of one instant as they came.
+#[test]
+fn an_aggregate_that_does_not_commute_has_its_records_in_order() {
+    let mut disordered = 0;
+    for seed in 0..800 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let (keys, mut value) = (random.u32(1..4), 0);
+        let mut next = |_: &mut fastrand::Rng| {
+            value += 1;
+            value
+        };
+        let inputs: Vec<_> =
+            (0..random.usize(1..4)).map(|_| scaled(random_input(&mut random, &mut next))).collect();
+        let (size, every) = (random.u32(1..12), random.u32(1..12));
+        let windows = Counted::new(size, every.min(size)).unwrap();
+        let mut fold = CountFold::new(windows, Sequence, KeyLimits::default());
+        fold.connect(&mut Late::new(seed));
+        let mut out = Narrow::new(random.usize(1..6));
+        let order =
+            play(&inputs, &mut fold, &mut out, &mut random, |value| Keyed { key: value % keys, value });
+        out.advance(&mut fold, Watermark::END);
+        let (mut found, mut late) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+        for record in out.seen {
+            match record.value {
+                Windowed::Late(record) => late.push(record.value),
+                Windowed::Result(result) => found.entry(result.key).or_default().push(result.value),
+            }
+        }
+        let times: BTreeMap<u32, i64> =
+            judged(&inputs).into_iter().map(|(time, value, _)| (value, time)).collect();
+        let mut sorted = order.clone();
+        sorted.retain(|value| !late.contains(value));
+        // Those of one instant stay as they are.
+        sorted.sort_by_key(|value| times[value]);
+        disordered += usize::from(!order.is_sorted_by_key(|value| times[value]));
+        let mut expected = BTreeMap::new();
+        for key in 0..keys {
+            let of_key: Vec<_> = sorted.iter().copied().filter(|value| value % keys == key).collect();
+            let windows = of_key.windows(size as usize).step_by(every.min(size) as usize);
+            let windows: Vec<_> = windows.map(<[u32]>::to_vec).collect();
+            if !windows.is_empty() {
+                expected.insert(key, windows);
+            }
+        }
+        assert_eq!(found, expected, "seed {seed}: {size} every {every}");
+    }
+    assert!(disordered > 500, "{disordered} were not in order");
 }
 
 #[test]

@@ -5,7 +5,10 @@ use std::hash::Hash;
 use nacreous_watermark::Timestamp;
 
 use super::{Place, Recent, Used, WindowFold};
-use crate::{Aggregate, Prepared, window::Slicing};
+use crate::{
+    Aggregate, Prepared,
+    window::{Slicing, closing::corrected},
+};
 
 /// What is about to come into windows, besides records.
 #[derive(Debug, Clone, Copy)]
@@ -58,7 +61,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             return tables;
         }
         // All are asked, so that none is late for want of another.
-        let whole = self.whole.prepare(records, self.fresh + coming.keys, self.corrected());
+        let whole =
+            self.whole.prepare(records, self.fresh + coming.keys, corrected(&self.windows, self.lateness));
         tables.and(whole).and(self.held.prepare(records))
     }
 }

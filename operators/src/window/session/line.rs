@@ -24,7 +24,8 @@ pub(super) struct Run<A> {
     pub(super) first: i64,
     /// When its last was.
     pub(super) last: i64,
-    pub(super) acc: A,
+    /// What is kept of what it comes to.
+    pub(super) sum: A,
     /// How many results there have been of it, or of one that it was joined with.
     pub(super) results: u32,
     /// Whether the last of them still says what it comes to.
@@ -42,8 +43,13 @@ pub(super) struct Touched {
 
 impl<A> Run<A> {
     /// A session of one record.
-    pub(super) fn new(at: i64, acc: A) -> Self {
-        Self { first: at, last: at, acc, results: 0, has_fired: false, older: None }
+    pub(super) fn new(at: i64, sum: A) -> Self {
+        Self { first: at, last: at, sum, results: 0, has_fired: false, older: None }
+    }
+
+    /// When its first record and its last were.
+    pub(super) fn bounds(&self) -> (i64, i64) {
+        (self.first, self.last)
     }
 
     /// Takes in a record at this time.

@@ -1,5 +1,7 @@
 //! Sessions against a naive recomputation of every result, however the inputs are interleaved.
 
+mod ordered;
+
 use std::collections::BTreeMap;
 
 use super::*;

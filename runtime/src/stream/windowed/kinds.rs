@@ -3,9 +3,9 @@
 use std::hash::Hash;
 
 use nacreous_operators::{
-    Aggregate, Algebra, CountFold, Counted, Gaps, Keyed, Operator, Periods, Session, SessionFold, Slicing,
-    Sliding, WindowFold, Windowed,
-    algorithm::{Algorithm, FingerTree, using},
+    Aggregate, Algebra, CountFold, Counted, Gaps, Keyed, Operator, Order, Periods, Session, SessionFold,
+    Slicing, Sliding, Windowed,
+    algorithm::{Algorithm, FingerTree},
 };
 use nacreous_watermark::{Cadence, Span};
 
@@ -132,10 +132,10 @@ where
         Site { carried, sharing, name }: Site<U>,
         aggregate: A,
     ) -> Stream<Windowed<K, T, A::Out>, impl Upstream<Out = Windowed<K, T, A::Out>>> {
-        let name = name.explained(if self.tumble() {
-            &"each window is one slice: nothing is put together"
-        } else {
-            &<A::Algebra as Algebra<A, T>>::Algorithm::EXPLANATION
+        let name = name.explained(match &<A::Algebra as Algebra<A, T>>::Order::EXPLANATION {
+            Some(explanation) => explanation,
+            None if self.tumble() => &"each window is one slice: nothing is put together",
+            None => &<A::Algebra as Algebra<A, T>>::Algorithm::EXPLANATION,
         });
         Stream::of_results(carried.aggregated(sharing.instances, self, aggregate, sharing.limits, name))
     }
@@ -153,10 +153,18 @@ where
         site: Site<U>,
         aggregate: A,
     ) -> Stream<Windowed<K, T, A::Out>, impl Upstream<Out = Windowed<K, T, A::Out>>> {
-        let operator = WindowFold::new(self.windows, using(FingerTree, aggregate))
-            .with_limits(site.sharing.limits)
-            .with_lateness(self.allowed, self.retracts);
-        Site { name: site.name.explained(&FingerTree::EXPLANATION), ..site }.in_one_stage(operator)
+        let name = site.name.explained(match &<A::Algebra as Algebra<A, T>>::Order::EXPLANATION {
+            Some(explanation) => explanation,
+            None => &FingerTree::EXPLANATION,
+        });
+        let lateness = (self.allowed, self.retracts);
+        let operator = <A::Algebra as Algebra<A, T>>::Order::kept(
+            self.windows,
+            aggregate,
+            site.sharing.limits,
+            lateness,
+        );
+        Site { name, ..site }.in_one_stage(operator)
     }
 }
 
