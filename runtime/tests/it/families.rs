@@ -61,7 +61,10 @@ fn figures() -> impl Aggregate<Item, Out = (u64, i128), Acc: Send> + Clone + Sen
     (count(), sum(|item: &Item| i128::from(item.2)))
 }
 
-fn sorted(results: Collected<WindowResult<u16, (u64, i128)>>, late: Collected<Keyed<u16, Item>>) -> Outcome {
+fn sorted(
+    results: &Collected<WindowResult<u16, (u64, i128)>>,
+    late: &Collected<Keyed<u16, Item>>,
+) -> Outcome {
     let said = |record: Record<WindowResult<u16, _>>| {
         let WindowResult { window, key, value, kind, number } = record.value;
         assert_eq!(record.time.as_nanos(), window.end.as_nanos() - 1);
@@ -87,7 +90,7 @@ fn alone(case: Case, parts: &[Vec<Item>], family: usize) -> Outcome {
         (results.collect(), late.collect())
     };
     graph.run(JobOptions::default()).unwrap();
-    sorted(results, late)
+    sorted(&results, &late)
 }
 
 fn together(case: Case, parts: &[Vec<Item>], options: JobOptions) -> (Vec<Outcome>, JobReport) {
@@ -102,7 +105,7 @@ fn together(case: Case, parts: &[Vec<Item>], options: JobOptions) -> (Vec<Outcom
         kept.aggregate_each(figures()).map(|(results, late)| (results.collect(), late.collect())).into()
     };
     let report = graph.run(options).unwrap();
-    (ends.into_iter().map(|(results, late)| sorted(results, late)).collect(), report)
+    (ends.into_iter().map(|(results, late)| sorted(&results, &late)).collect(), report)
 }
 
 #[test]
