@@ -63,11 +63,11 @@ where
     pub fn new(windows: [Sliding; N], aggregate: A, limits: KeyLimits) -> Self {
         const { assert!(N > 0, "windows that share slices are of one family at least") };
         let dividing = Sliding::dividing(windows);
-        let slices = WindowFold::new(dividing, Unfinished(aggregate.clone())).with_limits(limits);
         let families = windows.map(|windows| Family {
             fold: WindowFold::new(windows, aggregate.clone()).with_limits(limits),
             together: windows.in_slice(dividing),
         });
+        let slices = WindowFold::new(dividing, Unfinished(aggregate)).with_limits(limits);
         Self { slices, families, judge: Watermark::MIN, behind: Behind::default() }
     }
 }
@@ -123,7 +123,7 @@ where
     fn emit(&mut self, Record { time, value }: Record<Windowed<K, T, A::Acc>>) {
         match value {
             Windowed::Result(slice) => self.add_slice(slice),
-            Windowed::Late(late) => self.add_behind(Record { time, value: late }),
+            Windowed::Late(late) => self.add_behind(&Record { time, value: late }),
         }
     }
 
@@ -150,7 +150,7 @@ where
 
     #[cold]
     #[inline(never)]
-    fn add_behind(&mut self, record: Record<Keyed<K, T>>) {
+    fn add_behind(&mut self, record: &Record<Keyed<K, T>>) {
         let mut late = 0;
         for (family, Family { fold, .. }) in self.families.iter_mut().enumerate() {
             let before = fold.tally().late;

