@@ -33,8 +33,8 @@ use crate::{
 /// no other, a search in its tree and a number of comparisons that grows with the logarithm of the keys. Windows without records
 /// cost nothing. A record behind the watermark: two searches for each window that it corrects.
 ///
-/// Memory: each record that lies in a window that is open, or kept, with its accumulator and 24 bytes, in nodes that are half full
-/// at least, and each key that has any. It grows ahead of need if [`prepare`](Operator::prepare) is called and heeded.
+/// Memory: each key that has records in a window that is open, or kept: a node for seven of them, with their accumulators and 24 bytes
+/// each, and further ones, nearly half full at least. It grows ahead of need if [`prepare`](Operator::prepare) is called and heeded.
 /// Of accumulators that hold memory of their own, this goes back when a node is used again.
 pub struct OrderedFold<K, A: Aggregate<T>, T, W = Sliding> {
     windows: W,
