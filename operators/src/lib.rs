@@ -58,6 +58,8 @@ pub use state::{KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    CountFold, Counted, Partial, Periods, ResultKind, Session, SessionFold, SliceNumber, Slicing, Sliding,
-    TimeWindow, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
+    AssignedBy, AssignedFold, Assigner, AtEnd, CountFold, Counted, Every, EveryRecords, Global, Partial,
+    Periods, Purging, ResultKind, Session, SessionFold, SliceNumber, Slicing, Sliding, TimeWindow, Trigger,
+    TriggeredBy, Verdict, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult,
+    Windowed, assigned_by, every, every_records, triggered_by,
 };

@@ -59,6 +59,11 @@ impl<T> Held<T> {
         self.came += 1;
     }
 
+    /// How many there are.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// The least watermark that any are held until.
     pub(super) fn until(&self) -> Option<Watermark> {
         if self.released.first().is_some() {
