@@ -90,7 +90,7 @@ pub enum ResultKind {
     OnTime,
     /// A late record came, within the lateness allowed. It says what all records so far come to.
     Correction,
-    /// Takes back what was said before; a correction follows.
+    /// Takes back what was said before; what is said in its place follows.
     Retraction,
 }
 

@@ -247,6 +247,11 @@ mod tests {
         let tumbling = Sliding::tumbling(Duration::from_nanos(10)).expect("windows");
         let one = explained(&|graph| _ = keyed(graph).window(tumbling).aggregate(max(of)).0.discard());
         assert_eq!(one, "each window is one slice: nothing is put together");
+        let early = explained(&|graph| {
+            let trigger = crate::every_records(2).expect("a trigger");
+            keyed(graph).window(sliding()).early(trigger).aggregate(max(of)).0.discard();
+        });
+        assert_eq!(early, "each window by itself, of records in order of event time");
     }
 
     #[test]
