@@ -170,6 +170,41 @@ fn whoever_heeds_what_is_said_of_memory_never_makes_room_on_the_spot() {
     }
 }
 
+/// Has room for one record, and must be given no more.
+struct One(Option<ResultKind>);
+
+impl<K, T, R> Emit<Windowed<K, T, R>> for One {
+    fn emit(&mut self, record: Record<Windowed<K, T, R>>) {
+        let Windowed::Result(result) = record.value else { unreachable!("nothing is late") };
+        assert!(self.0.replace(result.kind).is_none(), "there was no room");
+    }
+
+    fn has_room(&self) -> bool {
+        self.0.is_none()
+    }
+}
+
+#[test]
+fn room_is_asked_for_before_each_result_of_the_many_windows_of_a_key() {
+    let windows = Sliding::new(Duration::from_millis(100), Duration::from_millis(1)).unwrap();
+    let mut fold =
+        AssignedFold::new(windows, every(Duration::from_millis(7)).unwrap(), Times, KeyLimits::default());
+    let time = Timestamp::from_nanos(3);
+    let mut out = One(None);
+    fold.on_record(Record { time, value: Keyed { key: 0, value: 0 } }, &mut out);
+    let (mut early, mut on_time) = (0, 0);
+    while fold.on_watermark(Watermark::END, &mut out) == Step::More {
+        match out.0.take() {
+            Some(Early) => early += 1,
+            Some(OnTime) => on_time += 1,
+            other => panic!("{other:?}"),
+        }
+    }
+    on_time += u32::from(out.0 == Some(OnTime));
+    // The windows that end up to 7 ms have ended when the others have their early results.
+    assert_eq!((early, on_time), (93, 100));
+}
+
 #[test]
 fn triggers_that_cannot_be_are_refused() {
     assert_eq!(every_records(0), Err(WindowError::EveryNoRecords));
