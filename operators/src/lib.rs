@@ -58,7 +58,9 @@ pub use state::{Beyond, HeldLimit, KeyLimits, KeyedState};
 pub use stateless::{Filter, FilterMap, FlatMap, Inspect, KeyBy, Map, Split, SplitBy, Tried, TryMap};
 pub use supply::{Block, Supplies, Supply};
 pub use window::{
-    AnyOrder, CountFold, Counted, GapOf, Gaps, InOrder, OfFamily, OneGap, Order, OrderedFold, Partial,
-    Periods, ResultKind, Session, SessionFold, SharedFold, SliceNumber, Slicing, Sliding, TimeWindow,
-    WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
+    AnyOrder, AssignedBy, AssignedFold, Assigner, AtEnd, CountFold, Counted, Every, EveryRecords, GapOf,
+    Gaps, Global, InOrder, OfFamily, OneGap, Order, OrderedFold, Partial, Periods, Purging, ResultKind,
+    Session, SessionFold, SharedFold, SliceNumber, Slicing, Sliding, TimeWindow, Trigger, TriggeredBy,
+    Verdict, WindowError, WindowFold, WindowJoin, WindowMerge, WindowPartials, WindowResult, Windowed,
+    assigned_by, every, every_records, triggered_by,
 };

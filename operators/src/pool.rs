@@ -110,6 +110,14 @@ impl<T> Pool<T> {
         }
     }
 
+    /// The value at a place, unless it has been taken out. (There may be another one there since.)
+    pub(crate) fn find_mut(&mut self, place: Place) -> Option<&mut T> {
+        match self.cell(place) {
+            Cell::Taken(value) => Some(value),
+            Cell::Free(_) => None,
+        }
+    }
+
     #[inline]
     fn cell(&mut self, place: Place) -> &mut Cell<T> {
         self.cells.at_mut(index(place))

@@ -1,5 +1,7 @@
 //! Windows of event time and the operator that aggregates over them.
 
+mod assigned;
+mod assigner;
 mod budget;
 mod closing;
 mod counted;
@@ -23,8 +25,11 @@ mod sliding;
 mod tables;
 #[cfg(test)]
 mod times;
+mod trigger;
 mod whole;
 
+pub use assigned::AssignedFold;
+pub use assigner::{AssignedBy, Assigner, Global, assigned_by};
 pub use counted::{CountFold, Counted};
 pub use fold::WindowFold;
 pub use join::WindowJoin;
@@ -36,6 +41,9 @@ pub use session::{GapOf, Gaps, OneGap, Session, SessionFold};
 pub use shared::{OfFamily, SharedFold};
 pub use slicing::{SliceNumber, Slicing};
 pub use sliding::{Sliding, WindowError};
+pub use trigger::{
+    AtEnd, Every, EveryRecords, Purging, Trigger, TriggeredBy, Verdict, every, every_records, triggered_by,
+};
 
 use std::fmt;
 
@@ -89,17 +97,20 @@ pub struct WindowResult<K, R> {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[non_exhaustive]
 pub enum ResultKind {
+    /// A [`Trigger`] had it come before the window was closed. It says what the records taken up so far come to.
+    Early,
     /// The watermark has closed the window.
     OnTime,
     /// A late record came, within the lateness allowed. It says what all records so far come to.
     Correction,
-    /// Takes back what was said before; a correction follows.
+    /// Takes back what was said before; what is said in its place follows.
     Retraction,
 }
 
 impl fmt::Display for ResultKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Early => "early",
             Self::OnTime => "on time",
             Self::Correction => "correction",
             Self::Retraction => "retraction",
@@ -110,7 +121,8 @@ impl fmt::Display for ResultKind {
 /// What comes out of a window operator.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Windowed<K, T, R> {
-    /// What the records of this key in a window come to. Its record's time is the window's last instant.
+    /// What the records of this key in a window come to. Its record's time is the window's last instant, or that which had it come
+    /// before.
     Result(WindowResult<K, R>),
     /// A record found all its windows closed. Its record's time is its own.
     Late(Keyed<K, T>),

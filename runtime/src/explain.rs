@@ -260,6 +260,11 @@ mod tests {
             keyed(graph).window(kept).allowed_lateness(Duration::MAX).aggregate(Moves).0.discard();
         });
         assert_eq!(moves, ordered);
+        let early = explained(&|graph| {
+            let trigger = crate::every_records(2).expect("a trigger");
+            keyed(graph).window(sliding()).early(trigger).aggregate(max(of)).0.discard();
+        });
+        assert_eq!(early, "each window by itself, of records in order of event time");
     }
 
     /// The first and the last: one behind the other.

@@ -118,6 +118,12 @@ pub enum GraphError {
         "the streams that {0} was given ask for different numbers of instances; give both the same `parallelism`"
     )]
     JoinParallelism(OperatorName),
+    /// Windows that share slices cannot refuse records.
+    #[error(
+        "{0} cannot send what exceeds `max_held` out late, as slices are shared by windows for which it may not be late; \
+         take `Beyond::Fail`, or a `broadcast` and an `aggregate` for each"
+    )]
+    SharedBeyond(OperatorName),
     /// The size of a batch is out of range.
     #[error("a batch holds 1 to {} records, not {asked}", JobOptions::BATCH_MAX)]
     Batch {

@@ -33,6 +33,8 @@
 //! | read and write | [`source`], [`sink`] |
 //! | read the parts of an input in parallel | [`Graph::sources`], [`Graph::iters`] |
 //! | aggregate in a way of your own | [`Aggregate`] |
+//! | see what a window comes to before it ends | [`WindowedStream::early`], [`Trigger`] |
+//! | say which windows a record lies in | [`assigned_by`], [`Global`] |
 //! | keep state and set timers | [`Process`], [`Context`] |
 //! | join two streams | [`WindowedStream::join`]; [`KeyedStream::join`] with an [`Interval`] |
 //! | run, stop and cancel a job | [`Graph::run`], [`Graph::start`], [`JobOptions`], [`JobHandle`] |
@@ -81,14 +83,15 @@ pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
-    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, Beyond, Collect,
-    CommutativeMonoid, Context, Count, CountDistinct, Counted, DistinctSketch, Either, ExactSum, Fault,
-    First, FixedSum, FixedSumOf, FloatSum, GapOf, Gaps, Greatest, Group, Interval, IntervalError, Keyed,
-    Last, Max, Mean, MeanOf, Min, Monoid, OfPart, Offset, OneGap, PartAlgebra, Periods, Process, Quantiles,
-    QuantilesOf, Record, ResultKind, Selective, Session, Sliding, Stats, StatsOf, Sum, Summand, TimeWindow,
-    Top, TopBy, Variance, VarianceOf, WindowError, WindowResult, algorithm, approx_count_distinct, arg_max,
-    arg_min, collect, count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min,
-    of_part, quantiles, stats, sum, variance,
+    AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, AssignedBy, Assigner, Beyond,
+    Collect, CommutativeMonoid, Context, Count, CountDistinct, Counted, DistinctSketch, Either, Every,
+    EveryRecords, ExactSum, Fault, First, FixedSum, FixedSumOf, FloatSum, GapOf, Gaps, Global, Greatest,
+    Group, Interval, IntervalError, Keyed, Last, Max, Mean, MeanOf, Min, Monoid, OfPart, Offset, OneGap,
+    PartAlgebra, Periods, Process, Purging, Quantiles, QuantilesOf, Record, ResultKind, Selective, Session,
+    Sliding, Stats, StatsOf, Sum, Summand, TimeWindow, Top, TopBy, Trigger, TriggeredBy, Variance,
+    VarianceOf, Verdict, WindowError, WindowResult, algorithm, approx_count_distinct, arg_max, arg_min,
+    assigned_by, collect, count, count_distinct, every, every_records, first, fixed_sum, float_sum, last,
+    laws, max, mean, min, of_part, quantiles, stats, sum, triggered_by, variance,
 };
 pub use nacreous_watermark::{BoundedDisorder, SpanError, Timestamp, Watermark};
 pub use operator_name::OperatorName;
@@ -98,8 +101,8 @@ pub use report::{Blockage, Decision, EdgeReport, JobReport, Stall, TaskReport, W
 pub use runtime::{JobInfo, Runtime};
 pub use sink::Collected;
 pub use stream::{
-    Aggregable, BoxedStream, Ended, KeptWindows, KeyedStream, Sliced, SourceStream, SourceStreams, Stream,
-    Timed, WindowedStream, Windows,
+    Aggregable, BoxedStream, EarlyWindows, Ended, KeptWindows, KeyedStream, Sliced, SourceStream,
+    SourceStreams, Stream, Timed, WindowedStream, Windows,
 };
 
 /// What a program that builds a graph needs.

@@ -10,7 +10,7 @@ mod windowed;
 pub use keyed::KeyedStream;
 pub(crate) use source::SourcePlace;
 pub use source::{SourceStream, SourceStreams};
-pub use windowed::{Aggregable, KeptWindows, Sliced, Timed, WindowedStream, Windows};
+pub use windowed::{Aggregable, EarlyWindows, KeptWindows, Sliced, Timed, WindowedStream, Windows};
 
 use std::{hash::Hash, marker::PhantomData};
 

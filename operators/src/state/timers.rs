@@ -93,6 +93,12 @@ impl<S: Copy + Ord> TimerQueue<S> {
         self.len
     }
 
+    /// For how many there is memory.
+    #[cfg(test)]
+    pub(crate) fn room(&self) -> usize {
+        self.heap.capacity()
+    }
+
     /// As [`Operator::prepare`](crate::Operator::prepare), for so many timers to be set.
     pub(crate) fn prepare(&mut self, timers: usize) -> Prepared {
         loop {

@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    CountFold, Counted, OrderedFold, Session, SessionFold, Sliding, WindowFold, WindowJoin, WindowResult,
-    Windowed, times::Times,
+    AssignedFold, CountFold, Counted, OrderedFold, Session, SessionFold, Sliding, WindowFold, WindowJoin,
+    WindowResult, Windowed, every_records, times::Times,
 };
 use crate::{
     Aggregate, Beyond, Either, Fault, HeldLimit, KeyLimits, Keyed, Monoid, Operator, Record,
@@ -172,6 +172,15 @@ fn windows_of_records_in_order_hold_no_more_than_allowed() {
     check(|limits| OrderedFold::new(windows, Times, limits));
     let allowed = Span::at_most(nanos(50));
     check(|limits| OrderedFold::new(windows, Times, limits).with_lateness(allowed, true));
+}
+
+#[test]
+fn windows_with_early_results_hold_no_more_than_allowed() {
+    let windows = Sliding::new(nanos(3_000_000), nanos(1_000_000)).expect("windows");
+    let trigger = every_records(2).expect("a trigger");
+    check(|limits| AssignedFold::new(windows, trigger, Times, limits));
+    let allowed = Span::at_most(nanos(5_000_000));
+    check(|limits| AssignedFold::new(windows, trigger, Times, limits).with_lateness(allowed, true));
 }
 
 #[test]

@@ -7,8 +7,11 @@ use std::hash::Hash;
 
 use nacreous_watermark::{Span, Watermark};
 
-use super::{Sliding, WindowFold, WindowResult, Windowed, merge::Unfinished};
-use crate::{Aggregate, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally};
+use super::{Order, Sliding, WindowFold, WindowResult, Windowed, merge::Unfinished};
+use crate::{
+    Aggregate, Algebra, Beyond, Emit, Fault, HeldLimit, KeyLimits, Keyed, Operator, Prepared, Record, Step,
+    Supplies, Tally,
+};
 
 /// What belongs to one of several families of windows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,8 +63,18 @@ where
     A: Aggregate<T> + Clone,
 {
     /// An operator that has seen nothing yet, for so many keys in a window. There must be a family.
+    ///
+    /// Slices may hold so much, and each family; what exceeds that is a fault, as a slice cannot be late.
     pub fn new(windows: [Sliding; N], aggregate: A, limits: KeyLimits) -> Self {
-        const { assert!(N > 0, "windows that share slices are of one family at least") };
+        const {
+            assert!(N > 0, "windows that share slices are of one family at least");
+            assert!(
+                <A::Algebra as Algebra<A, T>>::Order::IS_ANY,
+                "windows that share slices need an aggregate that commutes"
+            );
+        }
+        let held = HeldLimit { beyond: Beyond::Fail, ..limits.held };
+        let limits = KeyLimits { held, ..limits };
         let dividing = Sliding::dividing(windows);
         let families = windows.map(|windows| Family {
             fold: WindowFold::new(windows, aggregate.clone()).with_limits(limits),
@@ -263,10 +276,12 @@ where
 
     fn tally(&self) -> Tally {
         let Behind { on_time, late } = self.behind;
-        let all = Tally { on_time: self.slices.tally().on_time + on_time, late, ..Tally::default() };
+        let Tally { on_time: in_slices, held, .. } = self.slices.tally();
+        let all = Tally { on_time: in_slices + on_time, late, held, ..Tally::default() };
         self.families.iter().map(|family| family.fold.tally()).fold(all, |all, family| Tally {
             missed_windows: all.missed_windows.saturating_add(family.missed_windows),
             results: all.results + family.results,
+            held: all.held + family.held,
             ..all
         })
     }

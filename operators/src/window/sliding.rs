@@ -74,6 +74,12 @@ pub enum WindowError {
         /// The one given after it, which is not later.
         after: Timestamp,
     },
+    /// An early result after no records.
+    #[error("early results must be one record apart at least")]
+    EveryNoRecords,
+    /// An early result after no time.
+    #[error("the time between early results must be longer than zero")]
+    EveryNoTime,
     /// The size, or the gap, is longer than event time reaches.
     #[error("a window that long cannot be: {0}")]
     Span(#[from] SpanError),

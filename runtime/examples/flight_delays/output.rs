@@ -234,6 +234,7 @@ struct Kind(ResultKind);
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.0 {
+            ResultKind::Early => "early",
             ResultKind::OnTime => "on_time",
             ResultKind::Correction => "correction",
             ResultKind::Retraction => "retraction",

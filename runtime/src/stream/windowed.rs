@@ -1,5 +1,6 @@
 mod families;
 mod kinds;
+mod triggered;
 
 use std::{hash::Hash, marker::PhantomData, time::Duration};
 
@@ -14,9 +15,11 @@ use super::{
 use crate::{graph::Role, operator_name::OperatorName, plan::Upstream};
 use kinds::Site;
 pub use kinds::{Aggregable, KeptWindows, Sliced, Timed, Windows};
+pub use triggered::EarlyWindows;
 
 /// A keyed stream cut into windows: of `Sliding::tumbling` each record lies in one, of `Sliding::new` in size ÷ hop, of `Session`
-/// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key.
+/// in that which it makes with those around it, of `Periods` in that which has begun last, of `Counted` with a number of others of its key,
+/// of `Global` in the one there is, of `assigned_by` in those that a function says.
 /// An array of several `Sliding` is for [`aggregate_each`](Self::aggregate_each).
 #[must_use = "a stream does nothing until it ends in a sink"]
 pub struct WindowedStream<K, T, U, W = Sliding> {
@@ -278,6 +281,31 @@ where
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
+    /// # Windows that a function says
+    /// Of [`assigned_by`](crate::assigned_by), each window is aggregated by itself. A window counts if it ends after it begins, and after
+    /// the record; a record that has none is late.
+    ///
+    /// ```
+    /// use nacreous::{TimeWindow, assigned_by, prelude::*};
+    ///
+    /// let graph = Graph::new();
+    /// let at = Timestamp::from_nanos;
+    /// // (lot, when the bid was made, when bidding for the lot ends, amount)
+    /// let bids = [("vase", 3, 20, 5), ("lamp", 7, 9, 8), ("lamp", 8, 9, 11), ("vase", 12, 20, 6), ("lamp", 12, 9, 12)];
+    /// let (highest, late) = graph
+    ///     .iter(bids)
+    ///     .event_time(move |(_, made, _, _)| at(*made), BoundedDisorder::NONE)
+    ///     .key_by(|(lot, ..)| *lot)
+    ///     .window(assigned_by(move |(_, _, ends, _): &(&str, i64, i64, i64), _| [TimeWindow { start: at(0), end: at(*ends) }]))
+    ///     .aggregate(max(|(_, _, _, amount): &(&str, i64, i64, i64)| *amount));
+    /// let (highest, late) = (highest.collect(), late.collect());
+    /// graph.run(JobOptions::default())?;
+    /// let highest: Vec<_> = highest.take().into_iter().map(|max| (max.value.key, max.value.value)).collect();
+    /// assert_eq!(highest, [("lamp", 11), ("vase", 6)]);
+    /// assert_eq!(late.take()[0].value.value.3, 12); // the lamp was sold
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Cost
     /// A record: one look-up of its key, however many windows it lies in. A window that closes: nothing but its results if
     /// windows do not overlap; else a look-up for each key in the slice that has come in, and a visit to each key in the window,
@@ -295,6 +323,8 @@ where
     /// logarithm of how many records of the key it comes before or behind, whichever are fewer; and for each result a search there.
     /// Memory: each record, as its accumulator, until all its windows are closed. All records go to where their key is kept: there is
     /// no adding up in front of it.
+    ///
+    /// [`Global`](crate::Global), and windows that a function says: as with [`early`](Self::early) results.
     #[track_caller]
     pub fn aggregate<A>(
         self,

@@ -227,6 +227,26 @@ impl<P: Probe> Row<P> {
                 products.map(move |product| seen(product.value)).discard();
                 late.discard();
             }),
+            row("windows with early results", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::tumbling(micros(size)).unwrap();
+                let keyed = disordered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let early = keyed.early(nacreous::every(micros(size / 3)).unwrap());
+                let (sums, late) =
+                    early.allowed_lateness(micros(size)).retracting().aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
+            row("all of time, with early results", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let keyed =
+                    disordered(graph, probe, 500).key_by(move |n| keys.of(*n)).window(nacreous::Global);
+                let early = keyed.early(nacreous::every_records(2).unwrap());
+                let (sums, late) = early.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
             row("reduce", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let keyed = watched(graph, probe).key_by(move |n| keys.of(*n));

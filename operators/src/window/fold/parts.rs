@@ -32,6 +32,10 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             let place = self.turn_to(start);
             assert!(matches!(place, Ok(Place::Recent)), "all windows over it are open");
         }
+        if self.is_full() {
+            self.fault = self.tables.limits().held.fault();
+            return;
+        }
         let table = &mut self.recent.table;
         match table.find(&key) {
             Ok(slot) => self.aggregate.combine(&mut table.at_mut(slot).1, acc),

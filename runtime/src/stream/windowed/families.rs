@@ -3,14 +3,14 @@
 use std::{array, hash::Hash};
 
 use nacreous_operators::{
-    Aggregate, Keyed, OfFamily, Operator, SharedFold, Sliding, WindowResult, Windowed,
+    Aggregate, Beyond, Keyed, OfFamily, Operator, SharedFold, Sliding, WindowResult, Windowed,
     algorithm::{FingerTree, using},
 };
 use nacreous_watermark::{Cadence, Span};
 
 use super::{KeptWindows, Timed, WindowedStream, Windows};
 use crate::{
-    graph::Role,
+    graph::{GraphError, Role},
     operator_name::OperatorName,
     plan::{DealMake, PortId, Upstream},
     stream::Stream,
@@ -127,6 +127,9 @@ where
         R: Send + 'static,
         O: Operator<Keyed<K, T>, Out = OfFamily<Windowed<K, T, R>>> + Clone + Send + 'static,
     {
+        if self.sharing.limits.held.beyond == Beyond::Late {
+            self.carried.graph.borrow_mut().refuse(GraphError::SharedBeyond(name));
+        }
         let carried = self.carried.exchange(self.sharing.instances).then(operator, name);
         let (graph, instances) = (carried.graph.clone(), carried.instances);
         let ports: [PortId; N] = array::from_fn(|_| carried.add_port(carried.last, instances, Role::Main));

@@ -15,7 +15,8 @@ use crate::{
     stream::{Stream, carried::Carried, keyed::Sharing},
 };
 
-/// A way to cut a keyed stream into windows: [`Sliding`] or an array of several, [`Periods`], [`Session`] or [`Counted`].
+/// A way to cut a keyed stream into windows: [`Sliding`] or an array of several, [`Periods`], [`Session`], [`Counted`],
+/// [`Global`](crate::Global), or what a function says that is given to [`assigned_by`](crate::assigned_by).
 pub trait Windows: Clone {
     /// Adds the watermarks at which windows close, each so much later, to those that make a difference.
     #[doc(hidden)]
@@ -25,7 +26,8 @@ pub trait Windows: Clone {
 /// Windows over which an aggregate of type `A` can be taken: all, with any aggregate.
 #[diagnostic::on_unimplemented(
     message = "no aggregate can be taken over `{Self}`",
-    note = "there are `Sliding`, `Periods`, `Session` and `Counted`; the aggregate's values must be `Send`",
+    note = "there are `Sliding`, `Periods`, `Session`, `Counted`, `Global` and `assigned_by(|value: &{T}, time| …)`; \
+            the aggregate's values must be `Send`",
     note = "over several `Sliding` at once there is `aggregate_each`"
 )]
 pub trait Aggregable<K, T, A: Aggregate<T>>: Sized {
@@ -47,7 +49,7 @@ pub struct Site<U> {
 
 impl<U: Upstream> Site<U> {
     /// Has an operator take all records where their keys are kept.
-    fn in_one_stage<K, T, R, O>(
+    pub(super) fn in_one_stage<K, T, R, O>(
         self,
         operator: O,
     ) -> Stream<Windowed<K, T, R>, impl Upstream<Out = Windowed<K, T, R>>>
@@ -62,7 +64,8 @@ impl<U: Upstream> Site<U> {
     }
 }
 
-/// Windows whose bounds are times, so that they can be kept for records that come late: all but [`Counted`].
+/// Windows whose bounds are times, so that they can be kept for records that come late: all but [`Counted`] and
+/// [`Global`](crate::Global) without early results, for which nothing is late.
 pub trait Timed: Windows {}
 
 impl Timed for Sliding {}

@@ -4,13 +4,14 @@ use std::{collections::BTreeMap, iter};
 
 use fastrand::Rng;
 use nacreous::{
-    AbelianGroup, BoxedStream, Collected, Context, Counted, Either, Group, Interval, JobReport, KeyedStream,
-    Offset, Process, RunError, Stats, Stream, Upstream, prelude::*,
+    AbelianGroup, BoxedStream, Collected, Context, Counted, Either, Global, Group, Interval, JobReport,
+    KeyedStream, Offset, Process, ResultKind, RunError, Stats, Stream, Upstream, every, every_records,
+    prelude::*,
 };
 
 use super::{
     Item,
-    generate::{Does, Input, Program, Step, functions},
+    generate::{Does, Input, Program, Step, Trigger, functions},
 };
 use crate::equivalence::nanos;
 
@@ -209,6 +210,28 @@ fn apply(
             });
             ends.into_iter().flatten().collect()
         }
+        Does::Early { size, every: hop, trigger } => {
+            let windows = Sliding::new(nanos(size), nanos(hop)).expect("a window");
+            let windows = keyed(on, joints.parallelism()).window(windows);
+            let figures = stats(|item: &Item| item.value);
+            let records = |records| every_records(records).expect("a trigger");
+            let (results, late) = match trigger {
+                Trigger::Time(time) => {
+                    boxed(windows.early(every(nanos(time)).expect("a trigger")).aggregate(figures))
+                }
+                Trigger::Records { records: n, purges: true } => {
+                    boxed(windows.early(records(n).purging()).aggregate(figures))
+                }
+                Trigger::Records { records: n, .. } => boxed(windows.early(records(n)).aggregate(figures)),
+            };
+            vec![results.map(numbered).joint(joints), late.map(|late| late.value).joint(joints)]
+        }
+        Does::Global(records) => {
+            let windows = keyed(on, joints.parallelism()).window(Global);
+            let trigger = every_records(records).expect("a trigger");
+            let (results, late) = windows.early(trigger).aggregate(stats(|item: &Item| item.value));
+            vec![results.map(numbered).joint(joints), late.map(|late| late.value).joint(joints)]
+        }
         Does::Window { size, every } => window(on, size, every, joints),
         Does::WindowInChain { size, every } => window(
             on.map(|item| functions::map(item, 3)).filter(|item| functions::keeps(item, 5)),
@@ -217,6 +240,18 @@ fn apply(
             joints,
         ),
     }
+}
+
+/// Results and late records, of whatever made them.
+fn boxed<R: Send + 'static, L>(
+    (results, late): (Stream<R, impl Upstream<Out = R>>, L),
+) -> (BoxedStream<R>, L) {
+    (results.boxed(), late)
+}
+
+fn numbered(result: WindowResult<u16, Stats>) -> Item {
+    let (kind, number) = (result.kind, result.number);
+    functions::numbered(digest(result), kind == ResultKind::Early, number)
 }
 
 fn digest(result: WindowResult<u16, Stats>) -> Item {

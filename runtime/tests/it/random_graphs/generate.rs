@@ -85,11 +85,28 @@ pub(crate) enum Does {
         size: u32,
         every: u32,
     },
+    /// Windows with results before their end.
+    Early {
+        size: i64,
+        every: i64,
+        trigger: Trigger,
+    },
+    /// All of time, with a result after each so many records.
+    Global(u32),
     /// With a map and a filter before it and a map behind it, all fused where there is one worker.
     WindowInChain {
         size: i64,
         every: i64,
     },
+}
+
+/// When there are results before the end.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Trigger {
+    /// At multiples of a time.
+    Time(i64),
+    /// After so many records; what has been said is let go of or not.
+    Records { records: u32, purges: bool },
 }
 
 /// What is known of a stream while a program is being made.
@@ -135,15 +152,18 @@ impl Program {
             | Does::WindowInChain { size, every }
             | Does::WindowEach { size, every }
             | Does::WindowJoin { size, every } => Some((every, size % every)),
-            Does::KeptWindow { size, every, .. } => Some((every, size % every)),
+            Does::KeptWindow { size, every, .. } | Does::Early { size, every, .. } => {
+                Some((every, size % every))
+            }
             Does::Process(size) => Some((size, 1)),
             Does::Session { gap, .. } => Some(((gap / 16).max(1), 0)),
-            Does::IntervalJoin { .. } | Does::Counted { .. } => Some((1_000_000, 0)),
+            Does::IntervalJoin { .. } | Does::Counted { .. } | Does::Global(_) => Some((1_000_000, 0)),
             _ => None,
         });
         let others = self.steps.iter().filter_map(|step| match step.does {
             Does::KeptWindow { size, every, allowed } => Some((every, (size + allowed) % every)),
             Does::WindowEach { size, .. } => Some((size * 2, 0)),
+            Does::Early { .. } => Some((1_000_000, 0)),
             _ => None,
         });
         edges.chain(others).collect()
@@ -187,7 +207,7 @@ impl Does {
         let size = random.i64(1..120);
         let every = if random.bool() { size } else { random.i64(1.max(size / 8)..=size) };
         loop {
-            return match random.u8(0..29) {
+            return match random.u8(0..32) {
                 0 => Self::Map(n),
                 1 => Self::Filter(n),
                 2 => Self::FilterMap(n),
@@ -220,7 +240,13 @@ impl Does {
                     let size = random.u32(1..9);
                     Self::Counted { size, every: random.u32(1..=size) }
                 }
-                27 | 28 => Self::WindowEach { size, every },
+                27 => Self::Early { size, every, trigger: Trigger::Time(random.i64(1..100)) },
+                28 if on.ordered => {
+                    let trigger = Trigger::Records { records: random.u32(1..5), purges: random.bool() };
+                    Self::Early { size, every, trigger }
+                }
+                29 if on.ordered => Self::Global(random.u32(1..50)),
+                30 | 31 => Self::WindowEach { size, every },
                 _ => continue,
             };
         }
@@ -235,6 +261,7 @@ impl Does {
             Self::TryMap(_) | Self::Split(_) | Self::BroadcastTwo => 2,
             Self::Window { .. } | Self::WindowInChain { .. } | Self::Process(_) => 2,
             Self::KeptWindow { .. } | Self::Session { .. } | Self::Counted { .. } => 2,
+            Self::Early { .. } | Self::Global(_) => 2,
             Self::WindowJoin { .. } | Self::IntervalJoin { .. } => 2,
             Self::BroadcastThree => 3,
             Self::WindowEach { .. } => 4,
@@ -310,6 +337,12 @@ pub(crate) mod functions {
     /// What a count of a window comes to that has had so many results before.
     pub(crate) fn counted(key: u16, before: u32, count: u64) -> Item {
         Item { key, value: count.cast_signed() * 1_000 + i64::from(before) }
+    }
+
+    /// The figures of a result, one of an early one or not, that had so many before it.
+    pub(crate) fn numbered(figures: Item, is_early: bool, before: u32) -> Item {
+        let said = i64::from(before) * 2 + i64::from(is_early);
+        Item { value: figures.value.wrapping_mul(31).wrapping_add(said), ..figures }
     }
 
     /// What the figures of a window come to, in one number.

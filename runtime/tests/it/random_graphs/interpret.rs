@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::{
     Item,
-    generate::{Does, Input, Program, Step, functions},
+    generate::{Does, Input, Program, Step, Trigger, functions},
 };
 
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +49,9 @@ pub(crate) fn run(program: &Program) -> Expected {
             | Does::WindowInChain { .. }
             | Does::KeptWindow { .. }
             | Does::Session { .. }
-            | Does::Counted { .. } => {
+            | Does::Counted { .. }
+            | Does::Early { .. }
+            | Does::Global(_) => {
                 late += if keeps_accounts { made[1].len() as u64 } else { 0 };
                 (false, false)
             }
@@ -151,6 +153,10 @@ fn apply(step: Step, on: Facts, and: Option<Facts>) -> Vec<Facts> {
         Does::KeptWindow { size, every, allowed } => kept_window(&on, size, every, allowed),
         Does::Session { gap, odd } => session(on, gap, odd),
         Does::Counted { size, every } => counted(on, size as usize, every as usize),
+        Does::Early { size, every, trigger } => early(&on, trigger, |fact| windows_over(fact, size, every)),
+        Does::Global(records) => {
+            early(&on, Trigger::Records { records, purges: false }, |_| vec![(i64::MIN, i64::MAX)])
+        }
         Does::Window { size, every } => window(&on, size, every),
         Does::WindowEach { size, every } => {
             let [mut one, other] = [window(&on, size, every), window(&on, size * 2, size * 2)];
@@ -262,7 +268,7 @@ fn kept_window(on: &[Fact], size: i64, every: i64, allowed: i64) -> Vec<Facts> {
 
 /// The last instant before a watermark is seen to have passed this one.
 fn passes(time: i64, resolution: i64) -> i64 {
-    (time.div_euclid(resolution) + 1) * resolution - 1
+    time.saturating_add(resolution - 1 - time.rem_euclid(resolution))
 }
 
 /// What the records of a key come to, and when it is said.
@@ -327,6 +333,70 @@ fn counted(on: Facts, size: usize, every: usize) -> Vec<Facts> {
     let result = |window: &[Fact]| figures(window, passes(window[size - 1].time, RESOLUTION));
     let late = late.into_iter().map(|fact| Fact { judged_by: i64::MIN, ..fact });
     vec![windows.map(result).collect(), late.collect()]
+}
+
+/// The starts and ends of the windows that a record lies in.
+fn windows_over(fact: &Fact, size: i64, every: i64) -> Vec<(i64, i64)> {
+    let all = Fact { judged_by: i64::MIN, ..*fact };
+    open_windows(&all, size, every).map(|start| (start, start + size)).collect()
+}
+
+/// Results, early ones among them, and late records. Each window is looked at by itself: its records are taken up in order of time,
+/// those behind a watermark at that, before the others and the latest first.
+fn early(on: &[Fact], trigger: Trigger, windows: impl Fn(&Fact) -> Vec<(i64, i64)>) -> Vec<Facts> {
+    const RESOLUTION: i64 = 1_000_000;
+    let mut records: BTreeMap<(i64, i64, u16), Vec<(i64, Fact)>> = BTreeMap::new();
+    let mut late = Facts::new();
+    for fact in on {
+        let seen = match fact.judged_by {
+            i64::MIN => i64::MIN,
+            watermark => watermark.div_euclid(RESOLUTION) * RESOLUTION,
+        };
+        let open: Vec<_> = windows(fact).into_iter().filter(|(_, end)| *end > seen).collect();
+        if open.is_empty() {
+            late.push(Fact { judged_by: i64::MIN, ..*fact });
+        }
+        for (start, end) in open {
+            records.entry((end, start, fact.item.key)).or_default().push((fact.time.max(seen), *fact));
+        }
+    }
+    let mut results = Facts::new();
+    for ((end, _, _), mut records) in records {
+        records.sort_by_key(|(now, fact)| (*now, fact.time == *now, -fact.time));
+        let (mut added, mut alarm, mut count, mut number) = (Facts::new(), None, 0, 0);
+        let mut say = |added: &Facts, is_early, time: i64| {
+            let said = figures(added, passes(time, RESOLUTION));
+            results.push(Fact { item: functions::numbered(said.item, is_early, number), ..said });
+            number += 1;
+        };
+        for (now, fact) in records {
+            if let Some(alarm) = alarm.take_if(|alarm| *alarm <= now) {
+                say(&added, true, alarm - 1);
+            }
+            added.push(fact);
+            count += 1;
+            match trigger {
+                Trigger::Time(time) => {
+                    let next = (now.div_euclid(time) + 1) * time;
+                    alarm = alarm.or(Some(next)).filter(|alarm| *alarm < end);
+                }
+                Trigger::Records { records, purges } if count % records == 0 => {
+                    say(&added, true, now);
+                    if purges {
+                        added.clear();
+                    }
+                }
+                Trigger::Records { .. } => {}
+            }
+        }
+        if let Some(alarm) = alarm {
+            say(&added, true, alarm - 1);
+        }
+        if !added.is_empty() {
+            say(&added, false, end - 1);
+        }
+    }
+    vec![results, late]
 }
 
 /// Results and late records.
