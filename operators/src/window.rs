@@ -5,14 +5,14 @@ mod fold;
 mod held;
 mod join;
 mod merge;
+#[cfg(test)]
+mod oracle;
 mod periods;
 mod resolution;
 mod session;
 mod slicing;
 mod sliding;
 mod tables;
-#[cfg(test)]
-mod times;
 mod whole;
 
 pub use counted::{CountFold, Counted};

@@ -113,6 +113,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         Self { lateness: Lateness { allowed: allowed.as_nanos(), retracts }, ..self }
     }
 
+    /// Whether it keeps nothing of any record.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.keys.len() == 0 && self.lines.len() == 0 && self.behind.until().is_none()
+    }
+
     /// Adds a record to its session, whatever the watermark. A key beyond those allowed is a fault.
     #[inline]
     fn add(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
@@ -149,7 +155,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
             }
         };
         // It may have fired and be open again.
-        run.has_fired = session.closes(run) <= *passed;
+        run.has_fired = session.is_closed(run, *passed);
         if run.has_fired {
             tally.results += 1;
             out.emit(session.result(key, run, aggregate, ResultKind::Correction, run.results));
@@ -169,7 +175,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
         let at = record.time.as_nanos();
         let Self { session, lateness, keys, lines, passed, .. } = self;
         let kept_until = session.end(at).saturating_add(lateness.allowed);
-        let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > *passed;
+        let is_open = kept_until > passed.time().as_nanos();
         let belongs = |line: &Line| lines.touched(line, at, session.gap).runs[0].is_some();
         if is_open || keys.get(&record.value.key).is_some_and(belongs) {
             return self.add(record, out);
@@ -229,9 +235,9 @@ fn before(time: Timestamp) -> Timestamp {
 }
 
 impl Session {
-    /// When a session fires if nothing more comes.
-    fn closes<A>(self, run: &Run<A>) -> Watermark {
-        Watermark::at(Timestamp::from_nanos(self.end(run.last)))
+    /// Whether a session is closed at a watermark. What ends with time is only at the end of the stream.
+    fn is_closed<A>(self, run: &Run<A>, at: Watermark) -> bool {
+        self.end(run.last) <= at.time().as_nanos()
     }
 
     /// When a session is to be fired, or to be let go of.

@@ -1,283 +1,93 @@
-//! Sessions against a naive recomputation of every result, however the inputs are interleaved.
+//! Sessions as they are at an end, and their keys.
 
 use std::collections::BTreeMap;
 
 use super::*;
 use crate::{
+    CommutativeMonoid,
     interleaving::{Arrival, Input, judged, play, random_input},
     narrow::Narrow,
-    supply::tests::{Late, Never},
-    window::times::Times,
 };
 
-/// Start, end, kind, number, and what it comes to.
-type Said = (i64, i64, ResultKind, u32, (u64, i128));
-
-#[derive(Debug, Default, PartialEq)]
-struct Outcome {
-    results: BTreeMap<u32, Vec<Said>>,
-    /// Time and key.
-    late: Vec<(i64, u32)>,
-}
-
-impl Outcome {
-    fn sorted(mut self) -> Self {
-        self.late.sort_unstable();
-        self.results.values_mut().for_each(|said| said.sort_unstable());
-        self
-    }
-}
-
-#[derive(Debug, Clone, Copy)]
-struct Case {
-    gap: i64,
-    allowed: i64,
-    retracts: bool,
-}
-
+/// How many records, and what their times come to.
 #[derive(Debug, Clone)]
-struct Naive {
-    first: i64,
-    last: i64,
-    came_to: (u64, i128),
-    results: u32,
-    has_fired: bool,
-}
+struct Times;
 
-impl Case {
-    fn random(random: &mut fastrand::Rng) -> Self {
-        let allowed = match random.u8(0..4) {
-            0 => i64::MAX,
-            1 => 0,
-            _ => random.i64(0..200),
-        };
-        Self { gap: random.i64(1..60), allowed, retracts: random.bool() }
+impl Aggregate<u32> for Times {
+    type Acc = (u64, i128);
+    type Out = (u64, i128);
+    type Algebra = CommutativeMonoid;
+
+    fn lift(&self, _: &u32, time: Timestamp) -> Self::Acc {
+        (1, time.as_nanos().into())
     }
 
-    fn session(self) -> Session {
-        Session::with_gap(Duration::from_nanos(self.gap.unsigned_abs())).unwrap()
+    fn combine(&self, acc: &mut Self::Acc, other: &Self::Acc) {
+        *acc = (acc.0 + other.0, acc.1 + other.1);
     }
 
-    fn end(self, session: &Naive) -> i64 {
-        session.last.saturating_add(self.gap)
-    }
-
-    /// Whether a record at this time belongs to a session.
-    fn touches(self, session: &Naive, time: i64) -> bool {
-        let away = |time: i64, than: i64| i128::from(time) - i128::from(than) >= self.gap.into();
-        !away(time, session.last) && !away(session.first, time)
-    }
-
-    /// What the semantics say, watermark by watermark: first come the records that were not behind theirs, then, for each watermark,
-    /// those that were, the latest first.
-    fn naive(self, inputs: &[Input<u32>]) -> Outcome {
-        let seen = |watermark: i64| {
-            if watermark == i64::MIN {
-                return watermark;
-            }
-            self.session()
-                .resolution()
-                .seen(Watermark::at(Timestamp::from_nanos(watermark)))
-                .time()
-                .as_nanos()
-        };
-        let mut sessions: BTreeMap<u32, Vec<Naive>> = BTreeMap::new();
-        let mut outcome = Outcome::default();
-        let mut behind: BTreeMap<i64, Vec<(i64, u32)>> = BTreeMap::new();
-        for (time, key, watermark) in judged(inputs) {
-            if time < seen(watermark) {
-                behind.entry(seen(watermark)).or_default().push((time, key));
-            } else {
-                self.add(&mut sessions, &mut outcome, (time, key), i64::MIN);
-            }
-        }
-        for (watermark, mut records) in behind {
-            self.fire(&mut sessions, &mut outcome, watermark);
-            records.sort_unstable_by_key(|(time, _)| -time);
-            for (time, key) in records {
-                let kept = time.saturating_add(self.gap).saturating_add(self.allowed) > watermark;
-                if kept
-                    || sessions
-                        .get(&key)
-                        .is_some_and(|sessions| sessions.iter().any(|session| self.touches(session, time)))
-                {
-                    self.add(&mut sessions, &mut outcome, (time, key), watermark);
-                } else {
-                    outcome.late.push((time, key));
-                }
-            }
-        }
-        self.fire(&mut sessions, &mut outcome, i64::MAX);
-        outcome.sorted()
-    }
-
-    fn add(
-        self,
-        sessions: &mut BTreeMap<u32, Vec<Naive>>,
-        outcome: &mut Outcome,
-        (time, key): (i64, u32),
-        watermark: i64,
-    ) {
-        let of_key = sessions.entry(key).or_default();
-        let results = outcome.results.entry(key).or_default();
-        let mut joined =
-            Naive { first: time, last: time, came_to: (1, time.into()), results: 0, has_fired: false };
-        of_key.retain(|session| {
-            if !self.touches(session, time) {
-                return true;
-            }
-            if session.has_fired && self.retracts {
-                let end = self.end(session);
-                let number = session.results - 1;
-                results.push((session.first, end, ResultKind::Retraction, number, session.came_to));
-            }
-            joined.first = joined.first.min(session.first);
-            joined.last = joined.last.max(session.last);
-            joined.came_to.0 += session.came_to.0;
-            joined.came_to.1 += session.came_to.1;
-            joined.results = joined.results.max(session.results);
-            false
-        });
-        if self.end(&joined) <= watermark {
-            results.push((
-                joined.first,
-                self.end(&joined),
-                ResultKind::Correction,
-                joined.results,
-                joined.came_to,
-            ));
-            joined.results += 1;
-            joined.has_fired = true;
-        }
-        of_key.push(joined);
-    }
-
-    fn fire(self, sessions: &mut BTreeMap<u32, Vec<Naive>>, outcome: &mut Outcome, watermark: i64) {
-        for (key, of_key) in sessions {
-            let results = outcome.results.entry(*key).or_default();
-            of_key.retain_mut(|session| {
-                let end = self.end(session);
-                if end <= watermark && !session.has_fired {
-                    let again = session.results > 0;
-                    let kind = if again { ResultKind::Correction } else { ResultKind::OnTime };
-                    results.push((session.first, end, kind, session.results, session.came_to));
-                    session.results += 1;
-                    session.has_fired = true;
-                }
-                end.saturating_add(self.allowed) > watermark
-            });
-        }
-    }
-
-    /// The same from the operator, the inputs interleaved at random.
-    fn run(self, inputs: &[Input<u32>], random: &mut fastrand::Rng) -> Outcome {
-        let limits = KeyLimits { expected: 1 << random.u32(0..6), ..KeyLimits::default() };
-        let mut fold = SessionFold::new(self.session(), Times, limits);
-        if self.allowed > 0 || self.retracts {
-            let allowed = Duration::from_nanos(self.allowed.unsigned_abs()).try_into().unwrap();
-            fold = fold.with_lateness(allowed, self.retracts);
-        }
-        match random.u8(0..3) {
-            0 => {}
-            1 => fold.connect(&mut Late::new(random.u64(..))),
-            _ => fold.connect(&mut Never),
-        }
-        let mut out = Narrow::new(random.usize(1..6));
-        play(inputs, &mut fold, &mut out, random, |key| Keyed { key, value: key });
-        out.advance(&mut fold, Watermark::END);
-        assert_eq!((fold.keys.len(), fold.lines.len()), (0, 0), "nothing is kept in the end");
-        let tally = fold.tally();
-        let mut outcome = Outcome::default();
-        let mut results = 0;
-        for Record { time, value } in out.seen {
-            match value {
-                Windowed::Late(late) => outcome.late.push((time.as_nanos(), late.key)),
-                Windowed::Result(WindowResult { window, key, value, kind, number }) => {
-                    results += 1;
-                    assert!(time.as_nanos() >= window.end.as_nanos() - 1);
-                    let said = (window.start.as_nanos(), window.end.as_nanos(), kind, number, value);
-                    outcome.results.entry(key).or_default().push(said);
-                }
-            }
-        }
-        assert_eq!((tally.results, tally.late), (results, outcome.late.len() as u64));
-        outcome.sorted()
+    fn finish(&self, acc: Self::Acc) -> Self::Out {
+        acc
     }
 }
 
-fn random_inputs(random: &mut fastrand::Rng) -> Vec<Input<u32>> {
-    let keys = 1 << random.u32(0..4);
-    (0..random.usize(1..4)).map(|_| random_input(random, |random| random.u32(0..keys))).collect()
+type Said = WindowResult<u32, (u64, i128)>;
+
+/// What is said of sessions with this gap that are kept for so long, the inputs interleaved at random.
+fn run(gap: i64, allowed: i64, inputs: &[Input<u32>], random: &mut fastrand::Rng) -> Vec<Said> {
+    let nanos = |nanos: i64| Duration::from_nanos(nanos.unsigned_abs());
+    let fold = SessionFold::new(Session::with_gap(nanos(gap)).unwrap(), Times, KeyLimits::default());
+    let mut fold = fold.with_lateness(nanos(allowed).try_into().unwrap(), true);
+    let mut out = Narrow::new(random.usize(1..6));
+    play(inputs, &mut fold, &mut out, random, |key| Keyed { key, value: key });
+    let said = out.seen.into_iter().map(|record| match record.value {
+        Windowed::Result(result) => result,
+        Windowed::Late(_) => panic!("nothing is late"),
+    });
+    said.collect()
 }
 
-#[test]
-fn any_interleaving_of_inputs_gives_what_the_naive_recomputation_gives() {
-    let (mut corrections, mut retractions, mut late) = (0, 0, 0);
-    for seed in 0..3_000 {
-        let mut random = fastrand::Rng::with_seed(seed);
-        let case = Case::random(&mut random);
-        let inputs = random_inputs(&mut random);
-        let mut expected = case.naive(&inputs);
-        expected.results.retain(|_, said| !said.is_empty());
-        let kinds = |wanted| expected.results.values().flatten().filter(|said| said.2 == wanted).count();
-        corrections += kinds(ResultKind::Correction);
-        retractions += kinds(ResultKind::Retraction);
-        late += expected.late.len();
-        for _ in 0..3 {
-            assert_eq!(case.run(&inputs, &mut random), expected, "seed {seed}: {case:?}: {inputs:?}");
-        }
-    }
-    assert!(corrections > 1_000 && retractions > 500 && late > 1_000, "{corrections}, {retractions}, {late}");
-}
-
-/// Of whatever was not late, sorted: what is left when everything that was taken back is taken out.
+/// Sorted: what is left when everything that was taken back is taken out.
 #[test]
 fn with_unlimited_lateness_what_stands_in_the_end_is_what_sorted_records_fall_into() {
     for seed in 0..500 {
         let mut random = fastrand::Rng::with_seed(seed);
-        let case = Case { allowed: i64::MAX, retracts: true, gap: random.i64(1..60) };
-        let inputs = random_inputs(&mut random);
-        let found = case.run(&inputs, &mut random);
-        assert!(found.late.is_empty(), "seed {seed}");
+        let (gap, keys) = (random.i64(1..60), 1 << random.u32(0..4));
+        let inputs: Vec<_> = (0..random.usize(1..4))
+            .map(|_| random_input(&mut random, |random| random.u32(0..keys)))
+            .collect();
         let mut times: BTreeMap<u32, Vec<i64>> = BTreeMap::new();
         judged(&inputs).into_iter().for_each(|(time, key, _)| times.entry(key).or_default().push(time));
+        let mut expected = Vec::new();
         for (key, mut times) in times {
             times.sort_unstable();
-            let runs = times.chunk_by(|one, next| next - one < case.gap);
-            let expected: Vec<_> = runs
-                .map(|run| {
-                    let sum = run.iter().map(|time| i128::from(*time)).sum::<i128>();
-                    (run[0], run[run.len() - 1] + case.gap, (run.len() as u64, sum))
-                })
-                .collect();
-            let mut standing = Vec::new();
-            let said = &found.results[&key];
-            let (back, said): (Vec<&Said>, Vec<&Said>) =
-                said.iter().partition(|said| said.2 == ResultKind::Retraction);
-            let taken_back =
-                |said: &Said| back.iter().any(|back| (back.0, back.1, back.3) == (said.0, said.1, said.3));
-            said.iter()
-                .filter(|said| !taken_back(said))
-                .for_each(|said| standing.push((said.0, said.1, said.4)));
-            standing.sort_unstable();
-            assert_eq!(standing, expected, "seed {seed}, key {key}, gap {}", case.gap);
+            expected.extend(times.chunk_by(|one, next| next - one < gap).map(|run| {
+                let sum = run.iter().map(|time| i128::from(*time)).sum::<i128>();
+                (key, run[0], run[run.len() - 1] + gap, (run.len() as u64, sum))
+            }));
         }
+        let mut standing = Vec::new();
+        for Said { window, key, value, kind, .. } in run(gap, i64::MAX, &inputs, &mut random) {
+            let said = (key, window.start.as_nanos(), window.end.as_nanos(), value);
+            if kind == ResultKind::Retraction {
+                let last = standing.iter().rposition(|before| *before == said);
+                standing.remove(last.expect("what is taken back was said"));
+            } else {
+                standing.push(said);
+            }
+        }
+        standing.sort_unstable();
+        assert_eq!(standing, expected, "seed {seed}, gap {gap}");
     }
 }
 
 fn said(gap: i64, arrivals: &[(i64, bool)]) -> Vec<(i64, i64, u64)> {
-    let case = Case { gap, allowed: 0, retracts: false };
     let arrival = |&(at, is_record): &(i64, bool)| {
         if is_record { Arrival::Record(at, 0) } else { Arrival::Watermark(at) }
     };
     let inputs = [arrivals.iter().map(arrival).collect::<Vec<_>>()];
-    let outcome = case.run(&inputs, &mut fastrand::Rng::with_seed(1));
-    outcome
-        .results
-        .into_values()
-        .flatten()
-        .map(|(start, end, _, _, (count, _))| (start, end, count))
-        .collect()
+    let said = run(gap, 0, &inputs, &mut fastrand::Rng::with_seed(1));
+    said.iter().map(|said| (said.window.start.as_nanos(), said.window.end.as_nanos(), said.value.0)).collect()
 }
 
 #[test]
@@ -300,6 +110,10 @@ fn times_at_the_extremes_are_counted() {
     assert_eq!(said(10, &[(last, true)]), [(last, last, 1)]);
     let expected = [(first, first + 11, 2), (last - 1, last, 2)];
     assert_eq!(said(10, &[(first, true), (last, true), (last - 1, true), (first + 1, true)]), expected);
+    // What ends with time is on time until the stream has ended.
+    let nearly_ended = [Arrival::Watermark(last - 1), Arrival::Record(last, 0)];
+    let results = run(10, 0, &[nearly_ended.to_vec()], &mut fastrand::Rng::with_seed(1));
+    assert_eq!(results.iter().map(|result| result.kind).collect::<Vec<_>>(), [ResultKind::OnTime]);
     let longest = said(i64::MAX, &[(first, true), (0, true), (last, true)]);
     assert_eq!(longest.iter().map(|(.., count)| count).sum::<u64>(), 3);
 }
@@ -328,7 +142,7 @@ struct InTurn;
 impl Aggregate<u32> for InTurn {
     type Acc = Vec<u32>;
     type Out = Vec<u32>;
-    type Algebra = crate::CommutativeMonoid;
+    type Algebra = CommutativeMonoid;
 
     fn lift(&self, value: &u32, _: Timestamp) -> Vec<u32> {
         vec![*value]
