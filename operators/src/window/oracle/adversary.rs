@@ -52,7 +52,9 @@ impl Scene {
     /// One input.
     pub(super) fn input(&self, write: fn(&mut Script<'_>), random: &mut Rng) -> Input<Item> {
         let mut script = Script { random, scene: self, watermark: i64::MIN, input: Input::new() };
-        write(&mut script);
+        for _ in 0..script.random.usize(1..4) {
+            write(&mut script);
+        }
         script.input
     }
 }
@@ -79,9 +81,10 @@ impl Script<'_> {
         }
     }
 
-    /// A time to begin at.
+    /// A time to begin at: about where the watermark is.
     fn start(&mut self) -> i64 {
-        self.random.i64(-300..300)
+        let watermark = if self.watermark == i64::MIN { 0 } else { self.watermark / self.scene.unit };
+        watermark + self.random.i64(-300..300)
     }
 
     /// So many sizes of a window, or less.
@@ -91,10 +94,11 @@ impl Script<'_> {
 }
 
 fn at_random(script: &mut Script<'_>) {
+    let start = script.start();
     for arrival in random_input(script.random, |_| ()) {
         match arrival {
-            Arrival::Record(time, ()) => script.record(time),
-            Arrival::Watermark(at) => script.watermark(at),
+            Arrival::Record(time, ()) => script.record(start + time),
+            Arrival::Watermark(at) => script.watermark(start + at),
         }
     }
 }
