@@ -13,7 +13,7 @@ mod numbers;
 mod part;
 mod quantiles;
 #[cfg(test)]
-mod shuffled;
+pub(crate) mod shuffled;
 mod top;
 mod tuple;
 mod variance;

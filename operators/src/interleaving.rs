@@ -2,7 +2,7 @@
 
 use nacreous_watermark::{Timestamp, Watermark};
 
-use crate::{Operator, Record, narrow::Narrow};
+use crate::{Operator, Prepared, Record, narrow::Narrow};
 
 /// What an input brings.
 #[derive(Debug, Clone, Copy)]
@@ -66,6 +66,7 @@ pub(crate) fn play<T: Copy, I, O: Operator<I>>(
     let mut rest: Vec<_> = inputs.iter().map(|input| (input.iter(), Watermark::MIN)).collect();
     let (mut merged, mut judge) = (Watermark::MIN, Watermark::MIN);
     let mut order = Vec::new();
+    let heeds = random.bool();
     // Some inputs are read in long runs, so that they get far ahead of the others.
     let patience = random.u8(0..8);
     let mut at = 0;
@@ -86,6 +87,11 @@ pub(crate) fn play<T: Copy, I, O: Operator<I>>(
                 {
                     records.push((*time, *value));
                     *input = rest.iter();
+                }
+                // It waits for memory, but not for ever: that may never come.
+                let mut waits = if heeds { 100 } else { 0 };
+                while waits > 0 && operator.prepare(records.len()) == Prepared::Waiting {
+                    waits -= 1;
                 }
                 order.extend(records.iter().map(|(_, value)| *value));
                 let mut record =

@@ -12,6 +12,8 @@ mod join;
 #[cfg(test)]
 mod limits;
 mod merge;
+#[cfg(test)]
+mod oracle;
 mod ordered;
 mod ordering;
 mod periods;

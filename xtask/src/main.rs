@@ -14,7 +14,8 @@ use std::{env, io::Write, path::Path, process::ExitCode};
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
   test       everything CI checks: format, tidy, clippy, tests, doctests, loom models, orderings, documentation;
-             with --long, ten thousand random graphs and as many jobs started and ended, which takes an hour
+             with --long, ten thousand random graphs, as many jobs started and ended, and ten million records made to
+             break windows, which takes an hour
   tidy       what no compiler checks: dependency arrows, pure crates, HOT and ORDERING notes, links
   orderings  weakens each memory order in turn and expects a loom model to fail
   tsan       the channels' tests under ThreadSanitizer

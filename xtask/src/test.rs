@@ -37,7 +37,8 @@ pub(crate) enum Extent {
 }
 
 /// What the long run asks tests for.
-const LONG: [(&str, &str); 2] = [("NACREOUS_GRAPHS", "10000"), ("NACREOUS_CYCLES", "10000")];
+const LONG: [(&str, &str); 3] =
+    [("NACREOUS_GRAPHS", "10000"), ("NACREOUS_CYCLES", "10000"), ("NACREOUS_RECORDS", "10000000")];
 
 pub(crate) fn run(root: &Path, extent: Extent) -> Result<(), Failure> {
     ensure_component("rustfmt", "fmt")?;

@@ -63,10 +63,11 @@ fn combined<T, A: Aggregate<T>>(
 }
 
 /// An aggregate whose result is seen through a function, as the laws compare results: those of floats by their bits.
-pub(super) struct Seen<A, S>(pub(super) A, pub(super) S);
+#[derive(Clone)]
+pub(crate) struct Seen<A, S>(pub(crate) A, pub(crate) S);
 
 /// The algebra of the aggregate that is seen.
-pub(super) struct SeenAlgebra<G>(PhantomData<G>);
+pub(crate) struct SeenAlgebra<G>(PhantomData<G>);
 
 impl<T, A: Aggregate<T>, R, S: Fn(A::Out) -> R, G: Algebra<A, T>> Algebra<Seen<A, S>, T> for SeenAlgebra<G> {
     type Algorithm = G::Algorithm;

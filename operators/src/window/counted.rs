@@ -162,6 +162,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> CountFold<K, A, T> {
         }
     }
 
+    /// Whether no record waits.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.waiting.len() == 0 && self.order.len() == 0
+    }
+
     /// Counts a record that nothing can come before any more.
     fn count(
         &mut self,

@@ -207,6 +207,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         Self { lateness: Lateness { allowed: allowed.as_nanos(), retracts }, ..self }
     }
 
+    /// Whether it keeps nothing of any record.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.slices.is_empty() && self.whole.keys() == 0 && self.held.until().is_none()
+    }
+
     /// Whether each window is a slice, and not needed any more once it has fired.
     fn fires_slices(&self) -> bool {
         self.windows.tumble() && self.lateness.allowed == 0

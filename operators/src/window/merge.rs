@@ -220,6 +220,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> WindowMerge<K, A, T> {
         }
     }
 
+    /// Whether all windows have fired.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.open.is_empty()
+    }
+
     fn add(&mut self, window: TimeWindow, key: K, acc: A::Acc) {
         if self.open.get(self.recent).is_none_or(|open| open.window != window) {
             self.turn_to(window);
@@ -289,7 +295,8 @@ where
             if self.fire(out) == Step::More {
                 return Step::More;
             }
-            let is_over = |open: &mut Open<K, A::Acc>| Watermark::at(open.window.end) <= watermark;
+            // A window that ends with time is only over at the end of the stream, when the first stage hands it on.
+            let is_over = |open: &mut Open<K, A::Acc>| open.window.end <= watermark.time();
             let Some(mut oldest) = self.open.pop_front_if(is_over) else { break };
             oldest.table.begin_to_empty();
             self.firing = oldest;

@@ -149,6 +149,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
         Self { lateness: Lateness { allowed: allowed.as_nanos(), retracts }, ..self }
     }
 
+    /// Whether it keeps nothing of any record.
+    #[cfg(test)]
+    pub(super) fn holds_nothing(&self) -> bool {
+        self.keys.len() == 0 && self.lines.len() == 0 && self.behind.until().is_none()
+    }
+
     /// Adds a record to its session, whatever the watermark. A key beyond those allowed is a fault.
     #[inline]
     fn add(
@@ -192,7 +198,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
             }
         };
         // It may have fired and be open again.
-        run.has_fired = run.closes(gap) <= *passed;
+        run.has_fired = run.is_closed(gap, *passed);
         if run.has_fired {
             tally.results += 1;
             let value = aggregate.finish(contents.acc(memory, &run.sum, aggregate, run.bounds()));
@@ -263,7 +269,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
         let at = record.time.as_nanos();
         let gap = self.session.gap(&record.value.key);
         let kept_until = at.saturating_add(gap).saturating_add(self.lateness.allowed);
-        let is_open = Watermark::at(Timestamp::from_nanos(kept_until)) > self.passed;
+        let is_open = kept_until > self.passed.time().as_nanos();
         if is_open || self.belongs(&record.value.key, record.time) {
             return self.add(number, record, out);
         }

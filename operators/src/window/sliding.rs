@@ -147,15 +147,31 @@ impl Sliding {
 
     /// The number of a hop's head or tail.
     ///
-    /// Hops that have both are longer than a nanosecond, so twice as many can be numbered.
+    /// Hops that have both are longer than a nanosecond, so twice as many can be numbered. Of those of two nanoseconds each instant is
+    /// a slice, and has its time for a number: with any other there would be none left for the first or the last.
     fn number(&self, hop: i64, tail: bool) -> SliceNumber {
-        SliceNumber::new(if self.cut() == 0 { hop } else { hop * 2 + i64::from(tail) })
+        let number = self.first_of(hop.into()) + i128::from(tail);
+        SliceNumber::new(i64::try_from(number).expect("no more slices than instants"))
+    }
+
+    /// The number of a hop's first slice, wherever that lies.
+    fn first_of(&self, hop: i128) -> i128 {
+        if self.cut() == 0 { hop } else { hop * 2 + self.shift() }
+    }
+
+    /// What slices of heads and tails are numbered from.
+    fn shift(&self) -> i128 {
+        if self.every == 2 { self.offset.into() } else { 0 }
     }
 
     /// The hop that the slice lies in, and whether in its tail.
     fn place(&self, slice: SliceNumber) -> (i64, bool) {
-        let number = slice.get();
-        if self.cut() == 0 { (number, true) } else { (number.div_euclid(2), number.rem_euclid(2) == 1) }
+        if self.cut() == 0 {
+            return (slice.get(), true);
+        }
+        let number = i128::from(slice.get()) - self.shift();
+        let hop = i64::try_from(number.div_euclid(2)).expect("half as many hops as slices");
+        (hop, number.rem_euclid(2) == 1)
     }
 
     /// How far into each hop a window ends; zero where the size is a multiple of the hop.
@@ -187,16 +203,16 @@ impl Slicing for Sliding {
         let (time, every) = (i128::from(time.as_nanos()) - i128::from(self.offset), i128::from(self.every));
         // An offset is less than a hop, so there are no more hops for it but one, where they are longer than a nanosecond.
         let hop = i64::try_from(time.div_euclid(every)).expect("no more hops than instants");
-        self.number(hop, time.rem_euclid(every) >= self.cut().into())
+        self.number(hop, self.cut() > 0 && time.rem_euclid(every) >= self.cut().into())
     }
 
     fn first_slice(&self, window: i64) -> i64 {
-        if self.cut() == 0 { window } else { window.saturating_mul(2) }
+        clamped(self.first_of(window.into())).as_nanos()
     }
 
     fn slices_in(&self, window: i64) -> RangeInclusive<i64> {
         let hops = window.saturating_add(self.size / self.every);
-        let last = if self.cut() == 0 { hops - 1 } else { hops.saturating_mul(2) };
+        let last = if self.cut() == 0 { hops - 1 } else { self.first_slice(hops) };
         self.first_slice(window)..=last
     }
 
@@ -309,7 +325,9 @@ mod tests {
 
     #[test]
     fn the_extremes_of_time_do_not_overflow() {
-        for (size, every) in [(1, 1), (7, 3), (i64::MAX, 1), (i64::MAX, i64::MAX), (i64::MAX, i64::MAX - 1)] {
+        for (size, every) in
+            [(1, 1), (3, 2), (7, 3), (i64::MAX, 1), (i64::MAX, i64::MAX), (i64::MAX, i64::MAX - 1)]
+        {
             let windows = sliding(size.unsigned_abs(), every.unsigned_abs());
             let windows = windows.with_offset(Duration::from_nanos((every - 1).unsigned_abs()));
             for time in [Timestamp::MIN, Timestamp::from_nanos(0), Timestamp::MAX] {

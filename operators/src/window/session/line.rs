@@ -62,9 +62,9 @@ impl<A> Run<A> {
         self.last.saturating_add(gap)
     }
 
-    /// When it fires if nothing more comes.
-    pub(super) fn closes(&self, gap: i64) -> Watermark {
-        Watermark::at(Timestamp::from_nanos(self.end(gap)))
+    /// Whether it is closed at a watermark. What ends with time is only at the end of the stream.
+    pub(super) fn is_closed(&self, gap: i64, at: Watermark) -> bool {
+        self.end(gap) <= at.time().as_nanos()
     }
 
     /// When it is to be fired, or to be let go of.
