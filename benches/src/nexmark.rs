@@ -5,7 +5,7 @@
 //! the memory that is compared.
 
 #[path = "../../runtime/examples/nexmark/queries/lib.rs"]
-#[expect(dead_code, reason = "the example and its tests use more of it")]
+#[expect(dead_code, unused_imports, reason = "the example and its tests use more of it")]
 mod queries;
 mod timely;
 

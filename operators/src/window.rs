@@ -12,8 +12,6 @@ mod join;
 #[cfg(test)]
 mod limits;
 mod merge;
-#[cfg(test)]
-mod oracle;
 mod ordered;
 mod ordering;
 mod periods;
@@ -25,6 +23,8 @@ mod shared;
 mod slicing;
 mod sliding;
 mod tables;
+#[cfg(test)]
+mod tests;
 #[cfg(test)]
 mod times;
 mod trigger;

@@ -214,9 +214,9 @@ fn task_reports(layout: &Layout, now_ns: u64) -> Vec<TaskReport> {
 }
 
 fn edge_reports(layout: &Layout) -> Vec<EdgeReport> {
-    let reports = layout.edges.iter().enumerate().filter_map(|(number, site)| {
-        let (_, from) = layout.writer_of(EdgeId(number))?;
-        let (_, to) = layout.reader_of(EdgeId(number))?;
+    let ends = layout.ends();
+    let reports = layout.edges.iter().zip(ends).filter_map(|(site, (from, to))| {
+        let (from, to) = (from?, to?);
         let occupancy = usize::try_from(site.meter.occupancy()).unwrap_or(usize::MAX).min(SLOTS);
         Some(EdgeReport {
             from,

@@ -127,6 +127,20 @@ pub(crate) struct EdgeSite {
 }
 
 impl Layout {
+    /// For each edge the operators that it leads away from and to, if there are any.
+    pub(crate) fn ends(&self) -> Vec<(Option<OperatorName>, Option<OperatorName>)> {
+        let mut ends = vec![(None, None); self.edges.len()];
+        for TaskSite { survey, .. } in &self.tasks {
+            for (EdgeId(edge), operator) in &survey.outputs {
+                ends[*edge].0 = survey.operators.get(*operator).copied();
+            }
+            for EdgeId(edge) in &survey.inputs {
+                ends[*edge].1 = survey.operators.first().copied();
+            }
+        }
+        ends
+    }
+
     /// The number of the task that writes to an edge, and the operator it leads away from.
     pub(crate) fn writing_task(&self, edge: EdgeId) -> Option<(usize, OperatorName)> {
         self.tasks.iter().enumerate().find_map(|(number, task)| {

@@ -283,7 +283,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     fn guessed_at(&self, time: i64) -> Option<usize> {
         let first = self.slices.front()?;
         let since = time.wrapping_sub(first.start).cast_unsigned();
-        let slices = u128::from(since) * u128::from(self.a_slice_in) >> u64::BITS;
+        let slices = (u128::from(since) * u128::from(self.a_slice_in)) >> u64::BITS;
         usize::try_from(slices).ok()
     }
 
