@@ -116,7 +116,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> SessionFold<K, A, T> {
     /// Whether it keeps nothing of any record.
     #[cfg(test)]
     pub(super) fn holds_nothing(&self) -> bool {
-        self.keys.len() == 0 && self.lines.len() == 0 && self.behind.until().is_none()
+        self.keys.is_empty() && self.lines.len() == 0 && self.behind.until().is_none()
     }
 
     /// Adds a record to its session, whatever the watermark. A key beyond those allowed is a fault.
