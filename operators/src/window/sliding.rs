@@ -148,9 +148,13 @@ impl Sliding {
     /// The number of a hop's head or tail.
     ///
     /// Hops that have both are longer than a nanosecond, so twice as many can be numbered. Of those of two nanoseconds each instant is
-    /// a slice, and has its time for a number: with any other there would be none left for the first or the last.
+    /// a slice, and has its time for a number: with any other there would be none left for the first or the last. But the last two
+    /// instants of time share one, so that there is a number left behind all slices.
     fn number(&self, hop: i64, tail: bool) -> SliceNumber {
-        let number = self.first_of(hop.into()) + i128::from(tail);
+        let mut number = self.first_of(hop.into()) + i128::from(tail);
+        if self.cut() != 0 {
+            number = number.min(i128::from(i64::MAX) - 1);
+        }
         SliceNumber::new(i64::try_from(number).expect("no more slices than instants"))
     }
 

@@ -97,12 +97,13 @@ fn dividing(random: &mut Rng) -> Kind {
 }
 
 fn not_dividing(random: &mut Rng) -> Kind {
-    let every = random.i64(2..20);
+    // With less, the last two instants of time share a slice.
+    let every = random.i64(3..20);
     Kind::Sliding { size: every * random.i64(1..5) + random.i64(1..every), every, offset: 0 }
 }
 
 fn with_offset(random: &mut Rng) -> Kind {
-    let every = random.i64(2..30);
+    let every = random.i64(3..30);
     Kind::Sliding { size: every + random.i64(0..40), every, offset: random.i64(0..every) }
 }
 
@@ -120,7 +121,7 @@ fn session(random: &mut Rng) -> Kind {
 }
 
 fn two_stages(random: &mut Rng) -> Kind {
-    let every = random.i64(2..30);
+    let every = random.i64(3..30);
     Kind::TwoStages { size: every + random.i64(0..40), every }
 }
 
