@@ -15,6 +15,7 @@ mod merge;
 mod ordered;
 mod ordering;
 mod periods;
+mod refusal;
 mod resolution;
 #[cfg(test)]
 mod sequence;

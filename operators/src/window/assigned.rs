@@ -11,7 +11,7 @@ use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
     Assigner, Lateness, Order, ResultKind, TimeWindow, Trigger, Windowed, budget::Budget, held::Held,
-    resolution::Resolution,
+    refusal::refuse, resolution::Resolution,
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
@@ -189,17 +189,8 @@ where
     }
 
     /// Does not take a record for which there may be no memory.
-    #[cold]
-    #[inline(never)]
     fn refuse(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        match self.limits.held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.late += 1;
-                self.tally.refused += 1;
-                out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-            }
-        }
+        refuse(self.limits.held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// For how much there is memory.

@@ -9,7 +9,7 @@ use nacreous_watermark::{Grid, Timestamp, Watermark};
 
 use super::{
     ResultKind, SliceNumber, Slicing, Sliding, TimeWindow, WindowError, WindowResult, Windowed,
-    budget::Budget, resolution::Resolution,
+    budget::Budget, refusal::refuse, resolution::Resolution,
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
@@ -145,21 +145,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>> CountFold<K, A, T> {
     }
 
     /// Does not take a record for which there may be no memory.
-    #[cold]
-    #[inline(never)]
-    fn refuse(
-        &mut self,
-        Record { time, value }: Record<Keyed<K, T>>,
-        out: &mut impl Emit<Windowed<K, T, A::Out>>,
-    ) {
-        match self.limits.held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.late += 1;
-                self.tally.refused += 1;
-                out.emit(Record { time, value: Windowed::Late(value) });
-            }
-        }
+    fn refuse(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
+        refuse(self.limits.held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// Whether no record waits.

@@ -1,8 +1,9 @@
 mod firing;
 mod parts;
 mod recent;
+mod turning;
 
-use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData, mem};
+use std::{collections::VecDeque, hash::Hash, iter, marker::PhantomData};
 
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
@@ -11,6 +12,7 @@ use super::{
     budget::Budget,
     closing::Closing,
     held::Held,
+    refusal::refuse,
     slicing::SliceNumber,
     tables::{InUse, Tables},
     whole::Whole,
@@ -24,6 +26,7 @@ use crate::{
 use firing::Firing;
 pub(super) use parts::Coming;
 use recent::Recent;
+use turning::Place;
 
 /// The queue that an aggregate chooses.
 pub(super) type QueueOf<A, T> =
@@ -96,13 +99,6 @@ struct Slice<K, A> {
     table: KeyTable<K, A>,
 }
 
-impl<K, A> Slice<K, A> {
-    #[inline]
-    fn contains(&self, time: i64) -> bool {
-        time.wrapping_sub(self.start).cast_unsigned() < self.length
-    }
-}
-
 /// The tables of an operator, in use.
 struct Used<'a, K, A> {
     slices: &'a mut VecDeque<Slice<K, A>>,
@@ -126,14 +122,6 @@ impl<K, A> InUse<K, A> for Used<'_, K, A> {
     {
         iter::once(&mut *self.recent).chain(self.slices.iter_mut().map(|slice| &mut slice.table))
     }
-}
-
-/// Where a record goes.
-enum Place {
-    /// To the recent slice.
-    Recent,
-    /// Not to a slice, as not all of its windows are open.
-    Behind,
 }
 
 /// An aggregate's way to combine.
@@ -223,98 +211,6 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         Closing::at(watermark, &self.windows, self.lateness)
     }
 
-    /// Puts the recent slice's table back in its place.
-    fn leave_recent(&mut self) {
-        if let Some(index) = self.recent.index.take() {
-            self.tables.note(self.recent.table.len());
-            mem::swap(&mut self.recent.table, &mut self.slices[index].table);
-            self.recent.length = 0;
-            self.tally.on_time += mem::take(&mut self.recent.records);
-        }
-    }
-
-    /// Makes the slice of `time` the recent one, if all of its windows are open; the number of windows missed if they are
-    /// all closed.
-    #[inline(never)]
-    fn turn_to(&mut self, time: Timestamp) -> Result<Place, u64> {
-        self.leave_recent();
-        let (_, own) = self.own;
-        let Closing { open_from, kept_from } = own.max(self.closing);
-        if let Some(index) = self.open_at(time, open_from) {
-            self.make_recent(index);
-            return Ok(Place::Recent);
-        }
-        let number = self.windows.slice_at(time);
-        let (first, last) = self.windows.windows_over(number);
-        if last < kept_from {
-            return Err((last.abs_diff(first)).saturating_add(1));
-        }
-        if first < open_from {
-            return Ok(Place::Behind);
-        }
-        let index = match self.slices.binary_search_by_key(&number, |slice| slice.number) {
-            Ok(index) => index,
-            Err(index) => {
-                let table = self.tables.take(self.slices.len());
-                let (start, length) = self.windows.extent(number);
-                // Rounded up, so that the first instant of a slice is not taken for the last one of that before.
-                self.a_slice_in = (u64::MAX / length.max(1)).saturating_add(1);
-                self.slices.insert(index, Slice { number, start, length, first, table });
-                index
-            }
-        };
-        self.make_recent(index);
-        Ok(Place::Recent)
-    }
-
-    /// The slice of `time`, if there is one and all of its windows are open from this one on. Sought by what is known of the slices:
-    /// to compute its number takes divisions.
-    #[inline]
-    fn open_at(&self, time: Timestamp, open_from: i64) -> Option<usize> {
-        let time = time.as_nanos();
-        let has_it = |index: &usize| self.slices.get(*index).is_some_and(|slice| slice.contains(time));
-        let sought = || self.slices.partition_point(|slice| slice.start <= time).checked_sub(1);
-        let index = self.guessed_at(time).filter(has_it).or_else(|| sought().filter(has_it))?;
-        (self.slices[index].first >= open_from).then_some(index)
-    }
-
-    /// Where the slice of `time` is, if they are all of one length and none is missing.
-    #[inline]
-    fn guessed_at(&self, time: i64) -> Option<usize> {
-        let first = self.slices.front()?;
-        let since = time.wrapping_sub(first.start).cast_unsigned();
-        let slices = (u128::from(since) * u128::from(self.a_slice_in)) >> u64::BITS;
-        usize::try_from(slices).ok()
-    }
-
-    /// Adds a record to an earlier slice than the recent one, which stays; false if it has none, or its key is new there.
-    ///
-    /// Records that are out of order mostly come alone: to turn to their slice and back takes several times as long.
-    #[inline(never)]
-    fn add_aside(&mut self, Record { time, value: Keyed { key, value } }: &Record<Keyed<K, T>>) -> bool {
-        let (_, own) = self.own;
-        let Closing { open_from, .. } = own.max(self.closing);
-        if time.as_nanos() >= self.recent.start {
-            return false;
-        }
-        let Some(index) = self.open_at(*time, open_from) else { return false };
-        let mut base = self.slices[index].table.base();
-        let Ok(acc) = base.value(key) else { return false };
-        self.aggregate.add(acc, value, *time);
-        self.tally.on_time += 1;
-        true
-    }
-
-    /// Takes a slice's table. There is no recent one.
-    #[inline]
-    fn make_recent(&mut self, index: usize) {
-        let Self { recent, slices, .. } = self;
-        let slice = &mut slices[index];
-        (recent.start, recent.length, recent.index) = (slice.start, slice.length, Some(index));
-        // The one in its place is absent until it is put back.
-        mem::swap(&mut recent.table, &mut slice.table);
-    }
-
     /// Takes a record not all of whose windows are open, or holds it until those that are closed for its own input are for all.
     #[cold]
     #[inline(never)]
@@ -342,16 +238,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     }
 
     /// Does not take a record for which there may be no memory.
-    #[cold]
-    #[inline(never)]
     fn refuse(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        match self.tables.limits().held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.refused += 1;
-                self.emit_late(record, 0, out);
-            }
-        }
+        refuse(self.tables.limits().held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// Adds a record to those of its windows that are kept, and says what becomes of those that have fired.

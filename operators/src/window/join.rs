@@ -8,7 +8,7 @@ use self::{
     matches::Pair,
     side::{Node, Runs, Side},
 };
-use super::{ResultKind, Slicing, Sliding, WindowResult, Windowed, slicing::SliceNumber};
+use super::{ResultKind, Slicing, Sliding, WindowResult, Windowed, refusal::refuse, slicing::SliceNumber};
 use crate::{Either, Emit, Fault, KeyLimits, Keyed, Operator, Prepared, Record, Step, Supplies, Tally};
 
 mod census;
@@ -253,20 +253,12 @@ impl<K: Hash + Eq + Clone + 'static, L, R, F> WindowJoin<K, L, R, F> {
     }
 
     /// Does not take a record for which there may be no memory.
-    #[cold]
-    #[inline(never)]
     fn refuse<O>(
         &mut self,
         record: Record<Keyed<K, Either<L, R>>>,
         out: &mut impl Emit<Windowed<K, Either<L, R>, O>>,
     ) {
-        match self.limits.held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.refused += 1;
-                self.emit_late(record, 0, out);
-            }
-        }
+        refuse(self.limits.held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// Begins to fire the window with this number. Its slices are at the front, as it is the oldest open one.

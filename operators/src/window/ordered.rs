@@ -13,6 +13,7 @@ use super::{
     held::Held,
     holdings::Holdings,
     ordering::joined,
+    refusal::refuse,
 };
 use crate::{
     Aggregate, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step, Supplies, Tally,
@@ -216,17 +217,8 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> OrderedFold
     }
 
     /// Does not take a record for which there may be no memory.
-    #[cold]
-    #[inline(never)]
     fn refuse(&mut self, record: Record<Keyed<K, T>>, out: &mut impl Emit<Windowed<K, T, A::Out>>) {
-        match self.limits.held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.late += 1;
-                self.tally.refused += 1;
-                out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-            }
-        }
+        refuse(self.limits.held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// Takes a record not all of whose windows are open, or holds it until those that are closed for its own input are for all.

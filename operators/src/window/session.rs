@@ -12,7 +12,7 @@ use nacreous_watermark::{Grid, Span, Timestamp, Watermark};
 
 use super::{
     Lateness, Order, ResultKind, TimeWindow, WindowError, WindowResult, Windowed, budget::Budget, held::Held,
-    resolution::Resolution,
+    refusal::refuse, resolution::Resolution,
 };
 use crate::{
     Aggregate, Algebra, Emit, Fault, KeyLimits, Keyed, KeyedState, Operator, Prepared, Record, Step,
@@ -247,14 +247,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, G: Gaps<K>> SessionFold
         if is_free {
             return self.add(number, record, out);
         }
-        match self.limits.held.fault() {
-            Some(fault) => self.fault = Some(fault),
-            None => {
-                self.tally.late += 1;
-                self.tally.refused += 1;
-                out.emit(Record { time: record.time, value: Windowed::Late(record.value) });
-            }
-        }
+        refuse(self.limits.held, record, (&mut self.fault, &mut self.tally), out);
     }
 
     /// Takes up a record that was behind the watermark it is judged by, which everything has been fired for.
