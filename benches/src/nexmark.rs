@@ -4,6 +4,9 @@
 //! sides read the same events, by reference, from memory that is in no cache: beyond some hundred million a second it is
 //! the memory that is compared.
 
+#[cfg(test)]
+#[path = "../../runtime/examples/nexmark/tests/naive.rs"]
+mod naive;
 #[path = "../../runtime/examples/nexmark/queries/lib.rs"]
 #[expect(dead_code, unused_imports, reason = "the example and its tests use more of it")]
 mod queries;
@@ -21,6 +24,7 @@ use std::{
 };
 
 use nacreous::{BoxError, Stream, Upstream, prelude::*, sink::Sink};
+use serde::Serialize;
 
 use self::queries::{Bid, Event, Workload, hot_items::HotItem, new_sellers::NewSeller};
 use crate::comparison::{Comparison, Digest, Measure, on_pinned_thread, timed};
@@ -193,6 +197,43 @@ pub fn figure(query: u8, Events(events): Events, allocations: fn() -> u64) -> Fi
     Figure { elapsed: report.elapsed, results, allocations }
 }
 
+/// A digest of the results of a query over all events, on one worker, with their times.
+///
+/// # Panics
+/// If there is no such query, or it fails.
+pub fn digest(query: u8, Events(events): Events) -> u64 {
+    let (send, digest) = mpsc::channel();
+    let graph = Graph::new();
+    queries::query(query, source(&graph, events.iter()), Written { digest: Digest::default(), send });
+    graph.run(JobOptions::default()).expect("the job runs");
+    digest.recv().expect("the sink says what it saw")
+}
+
+/// Adds results to a digest as they are written, and tells it in the end.
+struct Written {
+    digest: Digest,
+    send: mpsc::Sender<u64>,
+}
+
+impl<T: Serialize> Sink<T> for Written {
+    fn write(&mut self, results: &mut vec::Drain<'_, Record<T>>) -> Result<(), BoxError> {
+        results.try_for_each(|Record { time, value }| Ok(self.digest.add(&written(time, &value)?)))
+    }
+}
+
+impl Drop for Written {
+    fn drop(&mut self) {
+        // Whoever asked is gone only if the job failed.
+        let _ = self.send.send(self.digest.value());
+    }
+}
+
+/// A result and its time, as numbers.
+fn written(time: Timestamp, result: &impl Serialize) -> Result<Vec<u64>, serde_json::Error> {
+    let text = serde_json::to_vec(result)?;
+    Ok([time.as_nanos().cast_unsigned()].into_iter().chain(text.into_iter().map(u64::from)).collect())
+}
+
 /// Counts results.
 struct Counted(Arc<AtomicU64>);
 
@@ -204,9 +245,41 @@ impl<T: Send + 'static> Sink<T> for Counted {
     }
 }
 
+/// Results with their times.
+#[cfg(test)]
+type Results<T> = Vec<(Timestamp, T)>;
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Checks a query, as it is timed, by what its definition comes to.
+    fn check<T: Serialize>(query: u8, naive: fn(&[Event]) -> Results<T>) {
+        let events: &[Event] = Workload { events: 50_000, rate: 500, group: 1 }.generate().leak();
+        let (expected, mut digest) = (naive(events), Digest::default());
+        assert!(expected.len() >= 10, "query {query}: {} results say little", expected.len());
+        for (time, result) in &expected {
+            digest.add(&written(*time, result).expect("results can be written"));
+        }
+        assert_eq!(super::digest(query, Events(events)), digest.value(), "query {query}");
+        let figure = figure(query, Events(events), || 0);
+        assert_eq!(figure.results, expected.len() as u64, "query {query}");
+    }
+
+    #[test]
+    fn the_queries_come_to_what_their_definitions_say() {
+        check(0, naive::pass_through);
+        check(1, naive::in_euros);
+        check(2, naive::selected);
+        check(3, naive::local_items);
+        check(4, naive::category_prices);
+        check(5, naive::hot_items);
+        check(6, naive::seller_prices);
+        check(7, naive::highest_bids);
+        check(8, naive::new_sellers);
+        check(9, naive::winning_bids);
+        check(11, naive::bid_sessions);
+    }
 
     #[test]
     fn timely_comes_to_the_same_results() {

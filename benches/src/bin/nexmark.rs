@@ -12,13 +12,13 @@ use std::{
 };
 
 use clap::Parser;
-use nacreous_benches::nexmark::{Events, QUERIES, figure};
+use nacreous_benches::nexmark::{Events, Figure, QUERIES, figure};
 
-/// Runs Nexmark queries on one worker over events in memory, and prints a row for each.
+/// Runs Nexmark queries on one worker over events in memory, and prints a table of them in Markdown.
 ///
-/// The rate is the median of all rounds; allocations are those of the data thread in the second half of the events, by
-/// thousand events, and the fewest of all rounds. (What a job needs when it starts, and what is prepared beside the data
-/// thread, is not in them.)
+/// The queries take turns. Rates are the median of all rounds, the least and the greatest; there is a round before them that is
+/// not counted. Allocations are those of the data thread in the second half of the events, for each event, and the fewest of
+/// all rounds. (What a job needs when it starts, and what is prepared beside the data thread, is not in them.)
 #[derive(Debug, Parser)]
 #[command(name = "nexmark")]
 struct Options {
@@ -46,17 +46,26 @@ fn main() -> ExitCode {
 fn run(options: &Options, out: &mut dyn Write) -> io::Result<()> {
     let millions = f64::from(options.millions);
     let events = Events::new(usize::from(options.millions) * 1_000_000);
-    let [query, rate, results, allocations] = ["query", "M events/s", "results", "allocations/1000 events"];
-    writeln!(out, "{query:<5} {rate:>10} {results:>10} {allocations:>24}")?;
-    for query in QUERIES.into_iter().filter(|query| options.query.is_none_or(|only| only == *query)) {
-        let round = |_| figure(query, events, counting::on_this_thread);
-        let mut rounds: Vec<_> = (0..options.rounds).map(round).collect();
-        rounds.sort_by_key(|figure| figure.elapsed);
-        let median = rounds[rounds.len() / 2];
-        let allocations = rounds.iter().map(|figure| figure.allocations).min().unwrap_or(0);
-        let rate = millions / median.elapsed.as_secs_f64();
-        let by_thousand = allocations as f64 / (millions * 500.0);
-        writeln!(out, "{query:<5} {rate:>10.2} {:>10} {by_thousand:>24.3}", median.results)?;
+    let queries = QUERIES.into_iter().filter(|query| options.query.is_none_or(|only| only == *query));
+    let mut rows: Vec<(u8, Vec<Figure>)> = queries.map(|query| (query, Vec::new())).collect();
+    for round in 0..=options.rounds {
+        for (query, figures) in &mut rows {
+            let figure = figure(*query, events, counting::on_this_thread);
+            if round > 0 {
+                figures.push(figure);
+            }
+        }
+    }
+    writeln!(out, "| query | M events/s | least and greatest | allocations for each event |")?;
+    writeln!(out, "|---|---|---|---|")?;
+    for (query, mut figures) in rows {
+        figures.sort_by_key(|figure| figure.elapsed);
+        let rate = |figure: &Figure| millions / figure.elapsed.as_secs_f64();
+        let [greatest, median, least] =
+            [0, figures.len() / 2, figures.len() - 1].map(|nth| rate(&figures[nth]));
+        let allocations = figures.iter().map(|figure| figure.allocations).min().unwrap_or(0);
+        let of_event = allocations as f64 / (millions * 500_000.0);
+        writeln!(out, "| {query} | {median:.2} | {least:.2} to {greatest:.2} | {of_event:.6} |")?;
     }
     Ok(())
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use nacreous::Timestamp;
 
 use super::Results;
-use crate::queries::{
+use super::queries::{
     Auction, Bid, Event, Person, Text,
     averages::{CategoryPrice, SellerPrice},
     bid_sessions::BidSession,
