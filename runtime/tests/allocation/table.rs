@@ -221,7 +221,7 @@ impl<P: Probe> Row<P> {
                 let mut reads = probe;
                 let numbers = (0_i64..).inspect(move |number| reads.reads(*number));
                 let timed = graph.iter(numbers).event_time(times, BoundedDisorder::NONE);
-                let sessions = Session::with_gap(micros(500)).unwrap();
+                let sessions = Session::with_gap(micros(window_size(keys) / 2)).unwrap();
                 let (products, late) =
                     timed.key_by(move |n| keys.of(*n)).window(sessions).aggregate(Matrices);
                 products.map(move |product| seen(product.value)).discard();
