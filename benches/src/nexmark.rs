@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 #[path = "../../runtime/examples/nexmark/tests/naive.rs"]
+#[expect(dead_code, reason = "the tests of the example use more of it")]
 mod naive;
 #[path = "../../runtime/examples/nexmark/queries/lib.rs"]
 #[expect(dead_code, unused_imports, reason = "the example and its tests use more of it")]
