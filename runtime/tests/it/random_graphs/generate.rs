@@ -270,7 +270,7 @@ impl Does {
     }
 
     fn goes_nowhere(self) -> bool {
-        matches!(self, Self::KeptWindow { .. })
+        matches!(self, Self::KeptWindow { .. } | Self::Global(_))
     }
 
     /// Whether its output comes in one order if its input does.
