@@ -50,7 +50,7 @@ impl Session {
     ///
     /// // People hesitate for longer than machines do.
     /// let least = Duration::from_secs(10);
-    /// let visits = Session::with_gap_of(least, |name: &&str| if name.starts_with("bot") { least } else { least * 6 })?;
+    /// let visits = Session::with_gap_of(least, move |name: &&str| if name.starts_with("bot") { least } else { least * 6 })?;
     /// # let _ = visits;
     /// # Ok::<(), nacreous_operators::WindowError>(())
     /// ```
