@@ -101,7 +101,24 @@ where
     W: Assigner<T>,
     G: Trigger<T>,
 {
-    /// An operator that has seen nothing yet. The aggregate must commute, as late records come behind others.
+    /// An operator that has seen nothing yet. The aggregate must commute, as late records come behind others:
+    ///
+    /// ```compile_fail,E0080
+    /// # use nacreous_operators::{Aggregate, AssignedFold, AtEnd, Global, KeyLimits, Monoid};
+    /// # use nacreous_watermark::Timestamp;
+    /// struct Latest;
+    ///
+    /// impl Aggregate<i64> for Latest {
+    ///     type Acc = i64;
+    ///     type Out = i64;
+    ///     type Algebra = Monoid;
+    /// #   fn lift(&self, value: &i64, _: Timestamp) -> i64 { *value }
+    /// #   fn combine(&self, acc: &mut i64, later: &i64) { *acc = *later }
+    /// #   fn finish(&self, acc: i64) -> i64 { acc }
+    /// }
+    ///
+    /// AssignedFold::<u8, _, i64, _, _>::new(Global, AtEnd, Latest, KeyLimits::default());
+    /// ```
     pub fn new(windows: W, trigger: G, aggregate: A, limits: KeyLimits) -> Self {
         const {
             assert!(

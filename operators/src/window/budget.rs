@@ -4,7 +4,7 @@
 #[derive(Debug)]
 pub(super) struct Budget(u32);
 
-/// So many keys, records or timers: some ten microseconds, if each comes from far away.
+/// So many keys, records or timers: some tens of microseconds, if each comes from far away.
 const ITEMS: u32 = 512;
 
 impl Budget {

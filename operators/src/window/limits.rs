@@ -5,8 +5,8 @@ use std::{collections::BTreeMap, time::Duration};
 use nacreous_watermark::{Span, Timestamp, Watermark};
 
 use super::{
-    AssignedFold, CountFold, Counted, OrderedFold, Session, SessionFold, Sliding, WindowFold, WindowJoin,
-    WindowResult, Windowed, every_records, times::Times,
+    AssignedFold, CountFold, Counted, OrderedFold, Session, SessionFold, SharedFold, Sliding, WindowFold,
+    WindowJoin, WindowResult, Windowed, every_records, times::Times,
 };
 use crate::{
     Aggregate, Beyond, Either, Fault, HeldLimit, KeyLimits, Keyed, Monoid, Operator, Record,
@@ -181,6 +181,34 @@ fn windows_with_early_results_hold_no_more_than_allowed() {
     check(|limits| AssignedFold::new(windows, trigger, Times, limits));
     let allowed = Span::at_most(nanos(5_000_000));
     check(|limits| AssignedFold::new(windows, trigger, Times, limits).with_lateness(allowed, true));
+}
+
+#[test]
+fn what_families_of_windows_may_not_hold_is_a_fault_whatever_is_asked_for() {
+    let windows = [10, 20].map(|size| Sliding::tumbling(nanos(size)).expect("windows"));
+    for (most, keys) in [(7, 7), (7, 8), (20, 20), (20, 21)] {
+        let mut fold = SharedFold::new(windows, Times, limits(most, Beyond::Late));
+        let mut out = Narrow::new(5);
+        for key in (0..keys).chain(0..keys) {
+            let time = Timestamp::from_nanos(if key % 2 == 0 { 3 } else { 4 });
+            fold.on_record(Record { time, value: Keyed { key, value: key } }, &mut out);
+        }
+        let exceeds = (keys as usize > most).then_some(Fault::TooMuchHeld { most });
+        assert_eq!(fold.fault(), exceeds, "{keys} keys in a slice");
+        // Further keys in the next slice are too many for the longer windows alone.
+        out.advance(&mut fold, Watermark::at(Timestamp::from_nanos(10)));
+        for key in 0..keys {
+            let time = Timestamp::from_nanos(12);
+            fold.on_record(Record { time, value: Keyed { key: key + 1, value: key } }, &mut out);
+        }
+        assert_eq!(fold.fault(), exceeds, "{keys} keys in the next");
+        out.advance(&mut fold, Watermark::at(Timestamp::from_nanos(20)));
+        assert_eq!(
+            fold.fault(),
+            Some(Fault::TooMuchHeld { most }),
+            "{keys} keys and one in the longer window"
+        );
+    }
 }
 
 #[test]

@@ -41,6 +41,9 @@ impl<K, T, U, W> WindowedStream<K, T, U, W> {
     /// becomes of a record that would need one more is said by `beyond`: it fails the job, or goes out with the late records and
     /// is [counted apart](crate::JobReport::records_refused). Nothing vanishes.
     ///
+    /// A [join](Self::join) holds records. Windows that [share slices](Self::aggregate_each) hold so much in the slices and in each family,
+    /// and take [`Beyond::Fail`] alone: a graph that asks them for the other is refused when it is started.
+    ///
     /// A limit is there to keep a job alive. Which records exceed it depends on how many keys an instance has, and so on the number of
     /// workers.
     ///

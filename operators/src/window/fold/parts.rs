@@ -6,7 +6,7 @@ use nacreous_watermark::Timestamp;
 
 use super::{Place, Recent, Used, WindowFold};
 use crate::{
-    Aggregate, Prepared,
+    Aggregate, Fault, Prepared,
     window::{Slicing, closing::corrected},
 };
 
@@ -32,13 +32,14 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             let place = self.turn_to(start);
             assert!(matches!(place, Ok(Place::Recent)), "all windows over it are open");
         }
-        if self.is_full() {
-            self.fault = self.tables.limits().held.fault();
-            return;
-        }
+        let is_full = self.is_full();
         let table = &mut self.recent.table;
         match table.find(&key) {
             Ok(slot) => self.aggregate.combine(&mut table.at_mut(slot).1, acc),
+            // What came into a slice cannot be late any more.
+            Err(_) if is_full => {
+                self.fault = Some(Fault::TooMuchHeld { most: self.tables.limits().held.most })
+            }
             Err(hash) => {
                 let begun = self.tables.begin(table, (key, hash), acc.clone(), &mut self.fault);
                 self.fresh += usize::from(begun);

@@ -23,7 +23,8 @@ pub trait Windows: Clone {
     fn close(&self, cadence: &mut Cadence, later: Span);
 }
 
-/// Windows over which an aggregate of type `A` can be taken: all, with any aggregate.
+/// Windows over which an aggregate of type `A` can be taken: all, with any aggregate. (One that does not commute is refused when it is
+/// compiled where windows are aggregated each by itself: with early results, of all time, or as a function says.)
 #[diagnostic::on_unimplemented(
     message = "no aggregate can be taken over `{Self}`",
     note = "there are `Sliding`, `Periods`, `Session`, `Counted`, `Global` and `assigned_by(|value: &{T}, time| …)`; \
