@@ -137,3 +137,31 @@ where
         ports.map(|port| Stream::<Windowed<K, T, R>>::at_port(&graph, port, false).part(Role::Side))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use crate::prelude::*;
+
+    #[test]
+    fn families_that_are_to_refuse_records_are_refused() {
+        for (beyond, starts) in [(crate::Beyond::Fail, true), (crate::Beyond::Late, false)] {
+            let graph = Graph::new();
+            let numbers =
+                graph.iter(0..9_i64).event_time(|n| Timestamp::from_nanos(*n), BoundedDisorder::NONE);
+            let windows =
+                [10, 20].map(|size| Sliding::tumbling(Duration::from_nanos(size)).expect("windows"));
+            let families =
+                numbers.key_by(|n| n % 3).window(windows).max_held(9, beyond).aggregate_each(count());
+            let _ = families.map(|(counts, _)| counts.discard());
+            let error = graph.run(JobOptions::default()).err().map(|error| error.to_string());
+            assert_eq!(error.is_none(), starts, "{error:?}");
+            assert!(
+                error.is_none_or(
+                    |error| error.contains("`aggregate_each` (") && error.contains("Beyond::Fail")
+                )
+            );
+        }
+    }
+}
