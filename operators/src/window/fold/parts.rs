@@ -38,7 +38,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             Ok(slot) => self.aggregate.combine(&mut table.at_mut(slot).1, acc),
             // What came into a slice cannot be late any more.
             Err(_) if is_full => {
-                self.fault = Some(Fault::TooMuchHeld { most: self.tables.limits().held.most })
+                self.fault = Some(Fault::TooMuchHeld { most: self.tables.limits().held.most });
             }
             Err(hash) => {
                 let begun = self.tables.begin(table, (key, hash), acc.clone(), &mut self.fault);
