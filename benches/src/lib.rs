@@ -25,6 +25,7 @@ pub mod flight_delays;
 pub mod growth;
 pub mod join;
 pub mod keyed_sum;
+pub mod latency;
 pub mod loops;
 pub mod nexmark;
 pub mod plan;

@@ -41,12 +41,40 @@ impl From<Watermark> for Signal {
     }
 }
 
+/// When something was read: nanoseconds since an instant that all threads of a job agree on.
+///
+/// Operators neither make one nor look at it: it goes along with records, for whoever wants to know how long they took.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub struct Stamp(u64);
+
+impl Stamp {
+    /// Nobody wants to know.
+    pub const NONE: Self = Self(0);
+
+    /// So long after that instant; a nanosecond at the least.
+    pub fn at(nanos: u64) -> Self {
+        Self(nanos.max(1))
+    }
+
+    /// Whether it is one.
+    #[inline]
+    pub fn is_some(self) -> bool {
+        self != Self::NONE
+    }
+
+    /// How many nanoseconds later another one is; zero if it is earlier.
+    pub fn until(self, later: Self) -> u64 {
+        later.0.saturating_sub(self.0)
+    }
+}
+
 /// A pre-allocated run of records, then at most one [`Signal`]: what moves through an edge at once.
 #[derive(Debug)]
 pub struct Batch<T> {
     records: Vec<Record<T>>,
     signal: Option<Signal>,
     judged_by: Watermark,
+    read_at: Stamp,
     full_at: usize,
 }
 
@@ -54,7 +82,8 @@ impl<T> Batch<T> {
     /// An empty batch that counts as full at `full_at` records (at least one), with memory for as many.
     pub fn new(full_at: usize) -> Self {
         let full_at = full_at.max(1);
-        Self { records: Vec::with_capacity(full_at), signal: None, judged_by: Watermark::MIN, full_at }
+        let (judged_by, read_at) = (Watermark::MIN, Stamp::NONE);
+        Self { records: Vec::with_capacity(full_at), signal: None, judged_by, read_at, full_at }
     }
 
     /// Writes to all of the memory, so that it comes to lie near the thread that calls this, and a first record
@@ -127,6 +156,18 @@ impl<T> Batch<T> {
     #[inline]
     pub fn judged_by(&self) -> Watermark {
         self.judged_by
+    }
+
+    /// Says when the oldest of what is in it was read, or what set it off.
+    #[inline]
+    pub fn stamp(&mut self, read_at: Stamp) {
+        self.read_at = read_at;
+    }
+
+    /// When the oldest of what is in it was read, if anybody wants to know.
+    #[inline]
+    pub fn read_at(&self) -> Stamp {
+        self.read_at
     }
 
     /// The signal at the end of the batch, if there is one.

@@ -45,7 +45,7 @@ pub use aggregate::{
     collect, count, count_distinct, first, fixed_sum, float_sum, last, laws, max, mean, min, of_part,
     quantiles, stats, sum, variance,
 };
-pub use batch::{Batch, Record, Signal};
+pub use batch::{Batch, Record, Signal, Stamp};
 pub use finger_tree::{FingerNodes, FingerTree};
 pub use join::{Either, Interval, IntervalError, IntervalJoin, Joined, Offset};
 pub use key::{Keyed, hash_key};

@@ -22,6 +22,7 @@ use crate::{
     downstream::SLOTS,
     explain::Explanation,
     job::{Failure, Job, JobError, Tier},
+    latency::{self, Collector, LatencyReport},
     lifecycle::{JobStatus, Lifecycle},
     meter::Counts,
     placement::Placement,
@@ -103,6 +104,8 @@ struct Seen {
     stalls: Vec<Stall>,
     /// What was decided about the layout.
     decisions: Vec<Decision>,
+    /// How long records took to each sink.
+    latencies: Vec<LatencyReport>,
     /// The steps of each task and where its watermark stood, when it was last looked at.
     sampled: Vec<blockage::Sample>,
 }
@@ -144,6 +147,7 @@ impl Watch {
             edges: edge_reports(&layout),
             decisions: seen.decisions.clone(),
             stalls: seen.stalls.clone(),
+            latencies: seen.latencies.clone(),
         }
     }
 
@@ -271,6 +275,9 @@ struct Control {
     wakers: Vec<Waker>,
     providers: Vec<Box<dyn Provide>>,
     stalls: StallDetector,
+    /// Where it is noted how long records take, and when it is to be asked for next.
+    collectors: Vec<Collector>,
+    collect_at: Instant,
     /// When a job that is draining is to be cancelled.
     drain_until: Option<Instant>,
     /// How many there are, where they change while the job runs.
@@ -289,6 +296,8 @@ impl Control {
             wakers: plan.workers.iter().map(|worker| worker.parker.waker()).collect(),
             providers: mem::take(&mut plan.providers),
             stalls: StallDetector::new(stall_limit),
+            collectors: mem::take(&mut plan.collectors),
+            collect_at: Instant::now(),
             drain_until: None,
             tasks: plan.workers.iter().map(|worker| worker.tasks.len()).sum(),
             planning: None,
@@ -390,6 +399,16 @@ impl Control {
             self.stalls.look(now, &layout, &mut seen.stalls);
             blockage::sample(&layout, &mut seen.sampled);
         }
+        if !self.collectors.is_empty() && self.collect_at <= now {
+            self.collect();
+            self.collect_at = now + latency::EVERY;
+        }
+    }
+
+    /// Takes up what has been noted of how long records take.
+    fn collect(&mut self) {
+        self.collectors.iter_mut().for_each(Collector::collect);
+        self.watch.seen().latencies = self.collectors.iter().map(Collector::report).collect();
     }
 
     /// A task has ended. With the last one, workers may go: until then, each may be given another's.
@@ -413,6 +432,7 @@ impl Control {
         let look = self.stalls.next_look();
         let wake = self.drain_until.map_or(look, |until| until.min(look));
         let wake = self.planning.as_ref().map_or(wake, |planning| planning.due().min(wake));
+        let wake = if self.collectors.is_empty() { wake } else { self.collect_at.min(wake) };
         wake.saturating_duration_since(Instant::now()).max(Duration::from_millis(1))
     }
 
@@ -451,6 +471,7 @@ impl Control {
                 self.fail(Failure::Died { thread: thread_name, message: worker::message_of(panic) });
             }
         }
+        self.collect();
         let layout = self.watch.layout();
         let mut seen = self.watch.seen();
         seen.ended = Some(self.watch.began.elapsed());

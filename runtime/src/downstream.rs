@@ -26,7 +26,7 @@ pub(crate) use fused::{Fused, OperatorPlace};
 pub(crate) use joint::{Front, Joint, Loop};
 pub(crate) use sink::SinkEnd;
 
-use nacreous_operators::{Batch, Prepared, Record, Step};
+use nacreous_operators::{Batch, Prepared, Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use crate::{
@@ -49,6 +49,9 @@ pub trait Stepwise: Any + Send {
 
     /// Says which watermark the records that follow are judged by, as [`Operator::judge_by`] does.
     fn judge_by(&mut self, watermark: Watermark);
+
+    /// Says when the oldest of what follows was read. Not called where nobody wants to know.
+    fn stamp(&mut self, read_at: Stamp);
 
     /// Does a bounded amount of upkeep before up to this many records come, and says whether there is memory for
     /// what they may begin, as [`Operator::prepare`] does.

@@ -77,12 +77,21 @@ pub struct JobOptions {
     pub tier: Tier,
     /// An operator that holds its thread for longer than this is reported as a [`Stall`](crate::Stall).
     pub stall_limit: Duration,
+    /// Whether the job measures how long records take from a source to a sink, and [reports](crate::JobReport::latencies) it.
+    /// Costs two looks at the clock a batch, some ten nanoseconds for each record that reaches a sink, and a megabyte for
+    /// each sink.
+    pub measure_latency: bool,
 }
 
 impl JobOptions {
-    /// One worker, batches of 512, operators fused; a stall is anything over a second.
-    pub const DEFAULT: Self =
-        Self { workers: 1, batch: 512, tier: Tier::Fused, stall_limit: Duration::from_secs(1) };
+    /// One worker, batches of 512, operators fused; a stall is anything over a second; latency is not measured.
+    pub const DEFAULT: Self = Self {
+        workers: 1,
+        batch: 512,
+        tier: Tier::Fused,
+        stall_limit: Duration::from_secs(1),
+        measure_latency: false,
+    };
     /// The most data threads a job may have.
     pub const WORKERS_MAX: usize = 256;
     /// The most records a batch may hold.

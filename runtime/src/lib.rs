@@ -61,6 +61,7 @@ mod graph;
 mod inbox;
 mod job;
 mod lane;
+mod latency;
 mod lifecycle;
 mod meter;
 mod operator_name;
@@ -81,6 +82,7 @@ pub use bell::Bell;
 pub use explain::{ExplainedEdge, ExplainedTask, Explanation};
 pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};
+pub use latency::{Latencies, LatencyReport};
 pub use lifecycle::JobStatus;
 pub use nacreous_operators::{
     AbelianGroup, Aggregate, Algebra, ApproxCountDistinct, ArgMax, ArgMin, AssignedBy, Assigner, Beyond,

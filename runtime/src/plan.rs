@@ -11,7 +11,7 @@ pub(crate) use instances::{Division, Instance, Instances};
 pub use upstream::{Erased, FromPort, Upstream};
 pub(crate) use upstream::{Exchange, Forked, FromSource, Gather, Make, Stage, Then};
 
-use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc};
+use std::{any::Any, collections::HashMap, num::NonZero, sync::Arc, time::Instant};
 
 use nacreous_channels::idle::{Parker, Waker};
 use nacreous_operators::{Batch, Block, Supplies, Supply};
@@ -23,6 +23,7 @@ use crate::{
     downstream::{Change, EdgeOut, Ends, Manner, OperatorPlace, edge, edge_bytes},
     job::{JobOptions, Tier},
     lane::UnplacedEdge,
+    latency::{self, Collector, Gauge},
     meter::{CostMeter, EdgeMeter, TaskMeter, WorkerMeter},
     operator_name::{OperatorId, OperatorName},
     provisions::{self, Provide},
@@ -41,6 +42,9 @@ pub(crate) struct Plan {
     /// What the control thread waits by.
     pub(crate) control: Parker,
     pub(crate) providers: Vec<Box<dyn Provide>>,
+    /// The instant that records are stamped from, if it is measured how long they take; and who reads that, for each sink.
+    pub(crate) stamped_from: Option<Instant>,
+    pub(crate) collectors: Vec<Collector>,
     pub(crate) tier: Tier,
     pub(crate) batch: usize,
 }
@@ -115,6 +119,8 @@ impl Assembly {
             layout: Layout::default(),
             control: Parker::new(),
             providers: Vec::new(),
+            stamped_from: options.measure_latency.then(Instant::now),
+            collectors: Vec::new(),
             tier: options.tier,
             batch: options.batch,
         };
@@ -134,6 +140,18 @@ impl Assembly {
 
     fn requests(&self) -> Arc<Requests> {
         Arc::clone(&self.plan.requests)
+    }
+
+    /// The instant that records are stamped from, if they are.
+    fn stamped_from(&self) -> Option<Instant> {
+        self.plan.stamped_from
+    }
+
+    /// For a sink to note how long records take, if that is measured.
+    fn gauge(&mut self, sink: OperatorId) -> Option<Gauge> {
+        let (gauge, collector) = latency::gauge(self.name_of(sink), self.plan.stamped_from?);
+        self.plan.collectors.push(collector);
+        Some(gauge)
     }
 
     fn cadence(&self) -> Cadence {

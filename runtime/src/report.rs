@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use nacreous_watermark::Watermark;
 
-use crate::operator_name::OperatorName;
+use crate::{latency::LatencyReport, operator_name::OperatorName};
 
 /// What became of a job's records, in all and by task and edge.
 ///
@@ -45,6 +45,9 @@ pub struct JobReport {
     pub decisions: Vec<Decision>,
     /// Operators that held their thread for longer than the job's limit, in the order they were noticed.
     pub stalls: Vec<Stall>,
+    /// How long records took to each sink, if [that is measured](crate::JobOptions::measure_latency). Of a job that is running it
+    /// is a tenth of a second old, and more where nothing came to a sink meanwhile.
+    pub latencies: Vec<LatencyReport>,
 }
 
 impl JobReport {

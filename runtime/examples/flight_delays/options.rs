@@ -153,7 +153,13 @@ impl Options {
             Tier::L4 => nacreous::Tier::Fused,
             Tier::Auto => nacreous::Tier::Auto,
         };
-        JobOptions { workers: self.workers, batch: self.batch, tier, ..JobOptions::DEFAULT }
+        JobOptions {
+            workers: self.workers,
+            batch: self.batch,
+            tier,
+            measure_latency: true,
+            ..JobOptions::DEFAULT
+        }
     }
 
     /// The windows to aggregate over.

@@ -9,7 +9,7 @@ use std::{
 
 use arrayvec::{ArrayString, ArrayVec};
 use nacreous::{
-    Explanation, JobReport, Keyed, Record, ResultKind, Timestamp, WindowResult,
+    Explanation, JobReport, Keyed, LatencyReport, Record, ResultKind, Timestamp, WindowResult,
     sink::{RowSink, Sink},
     source::RejectedRow,
 };
@@ -139,6 +139,11 @@ pub(crate) fn summary(report: &JobReport) {
         report.results,
         report.missed_windows,
     ));
+    for LatencyReport { sink, processing, .. } in
+        report.latencies.iter().filter(|sink| sink.processing.count() > 0)
+    {
+        say(format_args!("from reading to {sink}: {processing}"));
+    }
 }
 
 /// The columns of the results, as the options want them.

@@ -18,6 +18,7 @@ fn report(records_in: u64) -> JobReport {
         edges: Vec::new(),
         decisions: Vec::new(),
         stalls: Vec::new(),
+        latencies: Vec::new(),
     }
 }
 

@@ -1,6 +1,6 @@
 use std::any::Any;
 
-use nacreous_operators::{Batch, Signal};
+use nacreous_operators::{Batch, Signal, Stamp};
 use nacreous_watermark::Watermark;
 
 /// A batch of records of some type or other.
@@ -15,6 +15,8 @@ pub trait AnyBatch: Any + Send {
     fn seal(&mut self, signal: Signal);
     fn judged_by(&self) -> Watermark;
     fn judge_by(&mut self, watermark: Watermark);
+    fn read_at(&self) -> Stamp;
+    fn stamp(&mut self, read_at: Stamp);
 
     fn touch(&mut self);
 
@@ -73,6 +75,16 @@ impl<T: Send + 'static> AnyBatch for Batch<T> {
         Self::judge_by(self, watermark);
     }
 
+    #[inline]
+    fn read_at(&self) -> Stamp {
+        Self::read_at(self)
+    }
+
+    #[inline]
+    fn stamp(&mut self, read_at: Stamp) {
+        Self::stamp(self, read_at);
+    }
+
     fn touch(&mut self) {
         Self::touch(self);
     }
@@ -109,6 +121,14 @@ impl AnyBatch for Box<dyn AnyBatch> {
 
     fn judge_by(&mut self, watermark: Watermark) {
         (**self).judge_by(watermark);
+    }
+
+    fn read_at(&self) -> Stamp {
+        (**self).read_at()
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        (**self).stamp(read_at);
     }
 
     fn touch(&mut self) {

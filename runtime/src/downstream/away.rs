@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use nacreous_channels::{idle::Waker, published::Flag};
-use nacreous_operators::{Prepared, Step};
+use nacreous_operators::{Prepared, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{
@@ -104,6 +104,10 @@ impl Stepwise for Away {
         self.out.iter_mut().for_each(|out| out.judge_by(watermark));
     }
 
+    fn stamp(&mut self, read_at: Stamp) {
+        self.out.iter_mut().for_each(|out| out.stamp(read_at));
+    }
+
     fn has_room(&self) -> bool {
         self.out.as_ref().is_some_and(Outgoing::has_room)
     }
@@ -174,6 +178,10 @@ impl Stepwise for Tail {
 
     fn judge_by(&mut self, watermark: Watermark) {
         self.rest.iter_mut().for_each(|rest| rest.judge_by(watermark));
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.rest.iter_mut().for_each(|rest| rest.stamp(read_at));
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {

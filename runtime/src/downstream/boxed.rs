@@ -1,5 +1,5 @@
 use nacreous_channels::fill;
-use nacreous_operators::{Batch, Prepared, Record, Step};
+use nacreous_operators::{Batch, Prepared, Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{AnyBatch, Change, Downstream, Extent, Flushed, Front, Halt, Lap, Loop, Stepwise};
@@ -41,6 +41,11 @@ impl<T: Send + 'static> Stepwise for Boxed<T> {
     fn judge_by(&mut self, watermark: Watermark) {
         self.hand_on();
         self.next.judge_by(watermark);
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.hand_on();
+        self.next.stamp(read_at);
     }
 
     fn prepare(&mut self, records: usize) -> Prepared {

@@ -1,10 +1,11 @@
 use std::{marker::PhantomData, sync::Arc};
 
-use nacreous_operators::{Record, Step};
+use nacreous_operators::{Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, MOVED_MAX, Stepwise, hand_down};
 use crate::{
+    latency::Gauge,
     meter::{CostMeter, Counts},
     operator_name::{Blame, OperatorName},
     survey::Survey,
@@ -19,18 +20,30 @@ pub(crate) struct CallEnd<T, F> {
     accountable: bool,
     taken: u64,
     cost: Arc<CostMeter>,
+    /// How long records took to come here, where somebody wants to know; and how many of them it knows of.
+    gauge: Option<(Gauge, u64)>,
     records: PhantomData<fn(T)>,
 }
 
 impl<T, F> CallEnd<T, F> {
-    pub(crate) fn new(f: F, name: OperatorName, accountable: bool) -> Self {
+    pub(crate) fn new(f: F, name: OperatorName, accountable: bool, gauge: Option<Gauge>) -> Self {
         Self {
+            gauge: gauge.map(|gauge| (gauge, 0)),
             f: Some(f),
             name,
             accountable,
             taken: 0,
             cost: Arc::new(CostMeter::new()),
             records: PhantomData,
+        }
+    }
+
+    /// Counts what has come.
+    #[inline]
+    fn note(&mut self) {
+        if let Some((gauge, noted)) = &mut self.gauge {
+            gauge.count(self.taken - *noted);
+            *noted = self.taken;
         }
     }
 }
@@ -57,10 +70,18 @@ impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Stepwise for CallE
     }
 
     fn watermark(&mut self, _: Watermark) -> Step {
+        self.note();
         Step::Done
     }
 
     fn judge_by(&mut self, _: Watermark) {}
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.note();
+        if let Some((gauge, _)) = &mut self.gauge {
+            gauge.stamp(read_at, false);
+        }
+    }
 
     #[inline(always)]
     fn has_room(&self) -> bool {
@@ -72,6 +93,7 @@ impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Stepwise for CallE
     }
 
     fn flush(&mut self, _: Extent) -> Result<Flushed, Halt> {
+        self.note();
         Ok(Flushed::Clear)
     }
 
@@ -125,5 +147,7 @@ impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Downstream<T> for 
             taken += 1;
         });
         self.taken += taken;
+        drop(lent);
+        self.note();
     }
 }

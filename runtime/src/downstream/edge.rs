@@ -5,7 +5,7 @@ use nacreous_channels::{
     fill,
     spsc::{self, Producer},
 };
-use nacreous_operators::{Batch, Keyed, Record, Step, hash_key};
+use nacreous_operators::{Batch, Keyed, Record, Stamp, Step, hash_key};
 use nacreous_watermark::Watermark;
 
 use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, Stepwise, both, hand_down};
@@ -52,6 +52,7 @@ pub(super) fn edge_of<B: AnyBatch>(
         stuck: CachePadded::new(new(batch)),
         sent: Watermark::MIN,
         judged_by: Watermark::MIN,
+        read_at: Stamp::NONE,
         id,
         meter: Arc::clone(meter),
         accountable: false,
@@ -87,6 +88,8 @@ pub(crate) struct Outgoing<B> {
     sent: Watermark,
     /// What the records being gathered are judged by.
     judged_by: Watermark,
+    /// When what is being gathered was read.
+    read_at: Stamp,
     id: EdgeId,
     meter: Arc<EdgeMeter>,
     /// Whether the job keeps accounts of the records up to here, and not any further.
@@ -114,6 +117,7 @@ impl<B: AnyBatch> Outgoing<B> {
             mem::swap(&mut self.open, &mut self.stuck);
         }
         self.open.judge_by(self.judged_by);
+        self.open.stamp(self.read_at);
         handed
     }
 
@@ -173,6 +177,14 @@ impl<B: AnyBatch> Stepwise for Outgoing<B> {
                 self.hand_on();
             }
             self.open.judge_by(watermark);
+        }
+    }
+
+    /// A batch keeps the stamp of the oldest record in it.
+    fn stamp(&mut self, read_at: Stamp) {
+        self.read_at = read_at;
+        if self.open.is_empty() {
+            self.open.stamp(read_at);
         }
     }
 
@@ -278,6 +290,10 @@ impl<K: Hash + Send + 'static, T: Send + 'static> Stepwise for Route<K, T> {
 
     fn judge_by(&mut self, watermark: Watermark) {
         self.lanes.iter_mut().for_each(|lane| lane.judge_by(watermark));
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.lanes.iter_mut().for_each(|lane| lane.stamp(read_at));
     }
 
     fn has_room(&self) -> bool {

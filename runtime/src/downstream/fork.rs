@@ -1,7 +1,7 @@
 //! Where a stream parts: into a main one and a side output, or into copies.
 
 use nacreous_operators::{
-    Forked, Joined, Keyed, OfFamily, Prepared, Record, Split, Step, Tried, WindowResult, Windowed,
+    Forked, Joined, Keyed, OfFamily, Prepared, Record, Split, Stamp, Step, Tried, WindowResult, Windowed,
 };
 use nacreous_watermark::Watermark;
 
@@ -136,6 +136,11 @@ where
         }
     }
 
+    fn stamp(&mut self, read_at: Stamp) {
+        self.main.stamp(read_at);
+        self.side.iter_mut().for_each(|side| side.stamp(read_at));
+    }
+
     #[inline]
     fn prepare(&mut self, records: usize) -> Prepared {
         self.main.prepare(records)
@@ -235,6 +240,10 @@ impl<T: Clone + Send + 'static> Stepwise for Copies<T> {
         self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
     }
 
+    fn stamp(&mut self, read_at: Stamp) {
+        self.outs.iter_mut().for_each(|out| out.stamp(read_at));
+    }
+
     #[inline]
     fn has_room(&self) -> bool {
         self.outs.iter().all(EdgeOut::has_room)
@@ -296,6 +305,10 @@ impl<T: Send + 'static> Stepwise for Deal<T> {
 
     fn judge_by(&mut self, watermark: Watermark) {
         self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.outs.iter_mut().for_each(|out| out.stamp(read_at));
     }
 
     #[inline]

@@ -1,6 +1,6 @@
 use std::{marker::PhantomData, sync::Arc};
 
-use nacreous_operators::{Emit, Operator, Prepared, Record, Step};
+use nacreous_operators::{Emit, Operator, Prepared, Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Joint, Lap, Stepwise, is_small};
@@ -154,6 +154,10 @@ where
     fn judge_by(&mut self, watermark: Watermark) {
         self.operator.judge_by(watermark);
         self.down.judge_by(watermark);
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.down.stamp(read_at);
     }
 
     #[inline]

@@ -3,7 +3,7 @@
 use std::{any::Any, mem, sync::Arc};
 
 use nacreous_channels::fill;
-use nacreous_operators::{Batch, Emit, Prepared, Record, Step};
+use nacreous_operators::{Batch, Emit, Prepared, Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{
@@ -109,6 +109,14 @@ impl<T: Send + 'static, D: Stepwise + 'static> Joint<T, D> {
         match &mut self.next {
             Next::Here(next) => next.judge_by(watermark),
             _ => self.rest_mut().judge_by(watermark),
+        }
+    }
+
+    #[inline]
+    pub(super) fn stamp(&mut self, read_at: Stamp) {
+        match &mut self.next {
+            Next::Here(next) => next.stamp(read_at),
+            _ => self.rest_mut().stamp(read_at),
         }
     }
 
@@ -354,6 +362,11 @@ impl<T: Send + 'static, D: Downstream<T> + 'static> Stepwise for Loop<T, D> {
     fn judge_by(&mut self, watermark: Watermark) {
         self.head.hand_on(&mut Lap::begin(self.timed));
         self.head.judge_by(watermark);
+    }
+
+    fn stamp(&mut self, read_at: Stamp) {
+        self.head.hand_on(&mut Lap::begin(self.timed));
+        self.head.stamp(read_at);
     }
 
     #[inline]

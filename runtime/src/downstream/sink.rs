@@ -1,13 +1,14 @@
 use std::sync::Arc;
 
 use nacreous_channels::fill;
-use nacreous_operators::{Record, Step};
+use nacreous_operators::{Record, Stamp, Step};
 use nacreous_watermark::Watermark;
 
 use super::{AnyBatch, Change, Downstream, Extent, Flushed, Halt, Lap, Stepwise, hand_down};
 use crate::{
     bell::Post,
     job::{BoxError, Failure},
+    latency::Gauge,
     meter::{CallMark, CostMeter, Counts},
     operator_name::{Blame, OperatorName},
     sink::Sink,
@@ -35,12 +36,22 @@ pub(crate) struct SinkEnd<T, S> {
     /// What it takes to write records, where that is timed.
     cost: Arc<CostMeter>,
     timed: bool,
+    /// How long records took to come here, where somebody wants to know.
+    gauge: Option<Gauge>,
 }
 
 impl<T, S> SinkEnd<T, S> {
     /// `post` is where the bell rings that the sink was given.
-    pub(crate) fn new(sink: S, post: Arc<Post>, name: OperatorName, batch: usize, accountable: bool) -> Self {
+    pub(crate) fn new(
+        sink: S,
+        post: Arc<Post>,
+        name: OperatorName,
+        batch: usize,
+        accountable: bool,
+        gauge: Option<Gauge>,
+    ) -> Self {
         Self {
+            gauge,
             sink,
             post,
             name,
@@ -74,6 +85,9 @@ impl<T, S: Sink<T>> SinkEnd<T, S> {
             return Ok(Flushed::Blocked);
         }
         self.dirty = true;
+        if let Some(gauge) = &mut self.gauge {
+            gauge.note(&self.open[..count], count == self.open.len());
+        }
         let mut lap = Lap::begin(self.timed);
         let mut records = self.open.drain(..count);
         self.mark.enter();
@@ -107,6 +121,12 @@ impl<T: Send + 'static, S: Sink<T>> Stepwise for SinkEnd<T, S> {
     }
 
     fn judge_by(&mut self, _: Watermark) {}
+
+    fn stamp(&mut self, read_at: Stamp) {
+        if let Some(gauge) = &mut self.gauge {
+            gauge.stamp(read_at, !self.open.is_empty());
+        }
+    }
 
     #[inline]
     fn has_room(&self) -> bool {

@@ -87,8 +87,9 @@ impl<T: Send + 'static, F: FnMut(Record<T>) + Send + 'static> Make<T> for CallMa
     type Down = CallEnd<T, F>;
 
     fn make(&mut self, plan: &mut Assembly, _: Instance) -> CallEnd<T, F> {
+        let gauge = plan.gauge(self.operator);
         let f = self.f.take().expect("a function stands behind a gathered stream, so it is made once");
-        CallEnd::new(f, plan.name_of(self.operator), self.accountable)
+        CallEnd::new(f, plan.name_of(self.operator), self.accountable, gauge)
     }
 }
 
@@ -111,8 +112,8 @@ impl<T: Send + 'static, S: Sink<T>> Make<T> for SinkMake<T, S> {
 
     fn make(&mut self, plan: &mut Assembly, instance: Instance) -> Self::Down {
         let mut sink = self.sink.take().expect("a sink stands behind a gathered stream, so it is made once");
-        let post = plan.post(instance);
+        let (post, gauge) = (plan.post(instance), plan.gauge(self.operator));
         sink.attach(Bell::at(&post));
-        SinkEnd::new(sink, post, plan.name_of(self.operator), plan.batch(), self.accountable)
+        SinkEnd::new(sink, post, plan.name_of(self.operator), plan.batch(), self.accountable, gauge)
     }
 }

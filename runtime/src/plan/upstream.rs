@@ -83,6 +83,7 @@ where
                 watermark_every: plan.watermark_every(),
                 batch: plan.batch(),
                 requests: plan.requests(),
+                stamped_from: plan.stamped_from(),
             };
             let down = Loop::new(plan.gathered(), down);
             plan.add(instance, Box::new(SourceTask::new(parts, down)));

@@ -76,7 +76,10 @@ impl<B: AnyBatch> Task for EdgeTask<B> {
                 }
                 let records = batch.len();
                 self.outlet.judge_by(&mut *self.down, self.valve.of(lane).max(batch.judged_by()));
-                let signal = batch.signal();
+                let (signal, read_at) = (batch.signal(), batch.read_at());
+                if read_at.is_some() {
+                    self.down.stamp(read_at);
+                }
                 self.down.batch(batch);
                 edge.release(records);
                 if let Some(signal) = signal {

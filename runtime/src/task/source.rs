@@ -6,7 +6,11 @@ pub(crate) use clock::{Arrival, Clock};
 use pace::Pace;
 use run::{RunEnd, run};
 
-use std::{num::NonZero, sync::Arc, time::Duration};
+use std::{
+    num::NonZero,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use nacreous_operators::{Prepared, Record, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
@@ -17,6 +21,7 @@ use crate::{
     control::Requests,
     downstream::{Change, Downstream, EdgeOut, Extent, Flushed, Halt, Loop, Stepwise, is_small},
     job::Failure,
+    latency::stamp_since,
     meter::{Counts, Standing},
     operator_name::{Blame, OperatorName},
     source::{Demand, Intake, Readiness, Source},
@@ -38,6 +43,8 @@ pub(crate) struct SourceParts<S: Source, C> {
     /// How many records to take a step, at the least.
     pub(crate) batch: usize,
     pub(crate) requests: Arc<Requests>,
+    /// The instant that stamps are told from, if records are to have some.
+    pub(crate) stamped_from: Option<Instant>,
 }
 
 /// A task at the head of a stream: reads a source, gives each record its event time, makes watermarks.
@@ -51,6 +58,7 @@ pub(crate) struct SourceTask<S: Source, C, D> {
     /// The same, where what follows sets no limit.
     pace: Option<Pace>,
     requests: Arc<Requests>,
+    stamped_from: Option<Instant>,
     watermark_every: Option<NonZero<usize>>,
     /// How many records to take before the watermark is due to be passed on.
     until_due: usize,
@@ -121,6 +129,7 @@ impl<S: Source, C, D: Downstream<S::Item>> SourceTask<S, C, D> {
             batch: parts.batch,
             pace,
             requests: parts.requests,
+            stamped_from: parts.stamped_from,
             watermark_every: parts.watermark_every,
             until_due: parts.watermark_every.map_or(0, NonZero::get),
             inlet,
@@ -305,6 +314,9 @@ where
         inlet.down.begin_lap();
         if inlet.down.prepare(quantum) == Prepared::Waiting {
             return Ok(Progress::Blocked);
+        }
+        if let Some(began) = self.stamped_from {
+            inlet.down.stamp(stamp_since(began));
         }
         let before = inlet.records_in;
         inlet.allow(if self.watermark_every.is_some() { quantum.min(self.until_due) } else { quantum });

@@ -181,10 +181,11 @@ fn run(options: JobOptions, leak: Leak) -> Found {
     found
 }
 
-const OPTIONS: [JobOptions; 5] = [
+const OPTIONS: [JobOptions; 6] = [
     JobOptions { workers: 1, batch: 512, ..JobOptions::DEFAULT },
     JobOptions { workers: 1, batch: 7, ..JobOptions::DEFAULT },
     JobOptions { workers: 2, batch: 512, ..JobOptions::DEFAULT },
+    JobOptions { workers: 2, batch: 512, measure_latency: true, ..JobOptions::DEFAULT },
     JobOptions { workers: 4, batch: 64, ..JobOptions::DEFAULT },
     JobOptions { workers: 4, batch: 1, ..JobOptions::DEFAULT },
 ];

@@ -19,6 +19,7 @@ mod io_rows;
 mod io_table;
 mod io_tcp;
 mod io_text;
+mod latency;
 mod lifecycle;
 mod naive;
 mod ordered;

@@ -1,0 +1,287 @@
+//! What is measured, and what came of it.
+
+use std::{
+    fmt, thread,
+    time::{Duration, Instant},
+};
+
+use nacreous::Latencies;
+use serde::Serialize;
+
+use super::{
+    load::{Round, hiccups},
+    ours,
+    schedule::Schedule,
+    timely,
+};
+
+/// Something whose latency is measured, beside something else's and the machine's own.
+pub struct Scenario {
+    /// What it is called.
+    pub name: &'static str,
+    /// What it is, in a line.
+    pub about: &'static str,
+    round: Round,
+    ours: Side,
+    rival: Option<(&'static str, Side)>,
+    /// How many data threads there are.
+    threads: usize,
+    rows: &'static [RowSpec],
+}
+
+type Side = fn(&Round) -> Latencies;
+
+/// A row that a scenario has in the scorecard.
+#[derive(Debug, Clone, Copy)]
+struct RowSpec {
+    id: &'static str,
+    quantile: f64,
+    /// What ours is compared with: the rival, or else so many microseconds.
+    against_us: Option<f64>,
+}
+
+const fn against_rival(id: &'static str, quantile: f64) -> RowSpec {
+    RowSpec { id, quantile, against_us: None }
+}
+
+/// A round: no longer, as a virtual machine is seldom left alone for longer.
+const LASTS: Duration = Duration::from_millis(250);
+const WARM_UP: Duration = Duration::from_millis(50);
+/// The least rounds.
+const ROUNDS_MIN: u32 = 5;
+
+const TWO_HOP_ROWS: [RowSpec; 3] = [
+    against_rival("latency/two-hop-1M-p50/timely", 0.5),
+    against_rival("latency/two-hop-1M-p99/timely", 0.99),
+    against_rival("latency/two-hop-1M-p999/timely", 0.999),
+];
+const BURST_ROWS: [RowSpec; 1] = [against_rival("latency/burst-p999/timely", 0.999)];
+
+/// All there are.
+pub const SCENARIOS: [fn() -> Scenario; 7] = [
+    || two_hop("two-hop-100k", 100_000, &[]),
+    || two_hop("two-hop-1M", 1_000_000, &TWO_HOP_ROWS),
+    || two_hop("two-hop-10M", 10_000_000, &[]),
+    || Scenario {
+        name: "burst",
+        about: "sums of 1,024 keys in windows of 10 ms on one thread, 200,000 records a second and ten times as many for a \
+            millisecond of each hundred: from the end of a window to its results",
+        round: Round::new(Schedule::bursts(200_000), LASTS, WARM_UP),
+        ours: ours::sums,
+        rival: Some(("timely", timely::sums)),
+        threads: 1,
+        rows: &BURST_ROWS,
+    },
+    || Scenario {
+        name: "poisson",
+        about: "the same with a million records a second, each at any moment",
+        round: Round::new(Schedule::Poisson { rate: 1_000_000 }, LASTS, WARM_UP),
+        ours: ours::sums,
+        rival: Some(("timely", timely::sums)),
+        threads: 1,
+        rows: &[],
+    },
+    || Scenario {
+        name: "jet",
+        about: "a million records a second, 10,000 keys, counts over ten seconds by ten milliseconds, on one thread: from the end \
+            of a window to its results, of which there are a million a second",
+        round: Round::new(Schedule::Steady { rate: 1_000_000 }, Duration::from_secs(1), WARM_UP)
+            .behind(Duration::from_secs(10)),
+        ours: ours::ten_seconds,
+        rival: None,
+        threads: 1,
+        rows: &[RowSpec { id: "latency/jet-workload-p9999", quantile: 0.9999, against_us: Some(10_000.0) }],
+    },
+    || Scenario {
+        name: "one-by-one",
+        about: "two hops at a million records a second, in batches of what there is against one record a batch",
+        round: Round::new(Schedule::Steady { rate: 1_000_000 }, LASTS, WARM_UP),
+        ours: |round| ours::two_hop(round, BATCH),
+        rival: Some(("one by one", |round| ours::two_hop(round, 1))),
+        threads: 2,
+        rows: &[],
+    },
+];
+
+const BATCH: usize = 512;
+
+fn two_hop(name: &'static str, rate: u64, rows: &'static [RowSpec]) -> Scenario {
+    Scenario {
+        name,
+        about: "from a source on one thread over an edge to an operator on another, and over another edge to a sink there",
+        round: Round::new(Schedule::Steady { rate }, LASTS, WARM_UP),
+        ours: |round| ours::two_hop(round, BATCH),
+        rival: Some(("timely", timely::two_hop)),
+        threads: 2,
+        rows,
+    }
+}
+
+/// What a side took, in each round.
+#[derive(Debug)]
+pub struct Curve {
+    /// Whose it is.
+    pub name: &'static str,
+    /// By round.
+    pub rounds: Vec<Latencies>,
+}
+
+/// What came of a scenario.
+#[derive(Debug)]
+pub struct Found {
+    /// The scenario's name.
+    pub name: &'static str,
+    /// Ours, the rival's if there is one, and the machine's own.
+    pub curves: Vec<Curve>,
+    rows: &'static [RowSpec],
+}
+
+/// A row in the format of the scorecard. The figures are those of the best round; the ratios are those of the rounds.
+#[derive(Debug, Clone, Serialize)]
+pub struct Row {
+    id: &'static str,
+    unit: &'static str,
+    ours: f64,
+    rival: f64,
+    ratio: f64,
+    ratio_min: f64,
+    ratio_max: f64,
+    rounds: usize,
+    /// The same quantile of the machine's own.
+    floor: f64,
+}
+
+impl Row {
+    /// One that something holds, or does not.
+    pub(super) fn held(id: &'static str, unit: &'static str, ours: f64, rival: f64, holds: bool) -> Self {
+        let ratio = f64::from(u8::from(holds));
+        Self { id, unit, ours, rival, ratio, ratio_min: ratio, ratio_max: ratio, rounds: 1, floor: rival }
+    }
+}
+
+impl Scenario {
+    /// Runs rounds for about so long, five at the least.
+    pub fn run(&self, time: Duration) -> Found {
+        let mut sides: Vec<(&'static str, Box<dyn Fn() -> Latencies + '_>)> =
+            vec![("ours", Box::new(|| (self.ours)(&self.round)))];
+        if let Some((name, rival)) = self.rival {
+            sides.push((name, Box::new(move || rival(&self.round))));
+        }
+        sides.push(("the machine's own", Box::new(|| floor(&self.round, self.threads))));
+        let mut curves: Vec<_> = sides.iter().map(|(name, _)| Curve { name, rounds: Vec::new() }).collect();
+        let began = Instant::now();
+        for round in 0.. {
+            if round >= ROUNDS_MIN && began.elapsed() >= time {
+                break;
+            }
+            for (curve, (_, run)) in curves.iter_mut().zip(&sides) {
+                curve.rounds.push(run());
+            }
+        }
+        Found { name: self.name, curves, rows: self.rows }
+    }
+}
+
+/// What the machine takes away by itself, on as many threads at once.
+fn floor(round: &Round, threads: usize) -> Latencies {
+    let cores = core_affinity::get_core_ids().unwrap_or_default();
+    let mut all = Latencies::default();
+    thread::scope(|scope| {
+        let one = |thread: usize| {
+            let core = cores.get(thread).copied();
+            // Each has a round of its own.
+            let round = round.anew();
+            scope.spawn(move || {
+                core.map(core_affinity::set_for_current);
+                hiccups(&round)
+            })
+        };
+        let threads: Vec<_> = (0..threads).map(one).collect();
+        threads.into_iter().for_each(|thread| all.add(&thread.join().expect("it only looks at the clock")));
+    });
+    all
+}
+
+/// In microseconds.
+fn micros(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e6
+}
+
+impl Curve {
+    /// A quantile of each round, in microseconds, the least first.
+    fn sorted(&self, quantile: f64) -> Vec<f64> {
+        let mut values = self.by_round(quantile);
+        values.sort_by(f64::total_cmp);
+        values
+    }
+
+    fn by_round(&self, quantile: f64) -> Vec<f64> {
+        self.rounds.iter().map(|latencies| micros(latencies.quantile(quantile))).collect()
+    }
+
+    /// The median over the rounds, in microseconds, of a quantile.
+    pub fn median(&self, quantile: f64) -> f64 {
+        let sorted = self.sorted(quantile);
+        sorted[sorted.len() / 2]
+    }
+
+    /// The best round's, in microseconds.
+    pub fn best(&self, quantile: f64) -> f64 {
+        self.sorted(quantile)[0]
+    }
+}
+
+impl Found {
+    /// Its rows in the scorecard.
+    pub fn rows(&self) -> impl Iterator<Item = Row> {
+        let (ours, floor) = (&self.curves[0], &self.curves[self.curves.len() - 1]);
+        self.rows.iter().map(move |spec| {
+            let theirs = match spec.against_us {
+                Some(us) => vec![us; ours.rounds.len()],
+                None => self.curves[1].by_round(spec.quantile),
+            };
+            let ratios: Vec<f64> = ours
+                .by_round(spec.quantile)
+                .iter()
+                .zip(&theirs)
+                .map(|(ours, theirs)| theirs / ours)
+                .collect();
+            let (best, rival) =
+                (ours.best(spec.quantile), theirs.iter().copied().fold(f64::INFINITY, f64::min));
+            Row {
+                id: spec.id,
+                unit: "µs",
+                ours: best,
+                rival,
+                ratio: rival / best,
+                ratio_min: ratios.iter().copied().fold(f64::INFINITY, f64::min),
+                ratio_max: ratios.iter().copied().fold(0.0, f64::max),
+                rounds: ratios.len(),
+                floor: floor.best(spec.quantile),
+            }
+        })
+    }
+}
+
+/// The quantiles that are shown.
+pub(super) const QUANTILES: [(&str, f64); 6] =
+    [("p50", 0.5), ("p90", 0.9), ("p99", 0.99), ("p99.9", 0.999), ("p99.99", 0.9999), ("max", 1.0)];
+
+/// Median and best over the rounds, in microseconds.
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rounds = self.curves[0].rounds.len();
+        write!(f, "{:<24}", format!("{} ({rounds} rounds)", self.name))?;
+        for (name, _) in QUANTILES {
+            write!(f, "{name:>18}")?;
+        }
+        for curve in &self.curves {
+            write!(f, "\n  {:<22}", curve.name)?;
+            for (_, quantile) in QUANTILES {
+                let text = format!("{:.2} ({:.2})", curve.median(quantile), curve.best(quantile));
+                write!(f, "{text:>18}")?;
+            }
+        }
+        Ok(())
+    }
+}
