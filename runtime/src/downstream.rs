@@ -229,7 +229,9 @@ pub(crate) const fn is_small<T>() -> bool {
 pub enum Extent {
     /// Batches that are full or end in a signal.
     Full,
-    /// Everything: the input has run dry.
+    /// What somebody waits for: the input has run dry. Whoever is far behind does not, and gets full batches.
+    Dry,
+    /// Everything: there may be no other occasion, or not for long.
     All,
     /// Everything, for the last time, to whoever still reads: the task is leaving.
     Last,

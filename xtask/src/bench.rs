@@ -26,7 +26,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
     budgets::check(root)
 }
 
-fn find_valgrind() -> Result<(), Failure> {
+pub(crate) fn find_valgrind() -> Result<(), Failure> {
     if succeeds(Command::new("valgrind").arg("--version")) {
         return Ok(());
     }

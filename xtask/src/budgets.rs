@@ -42,11 +42,9 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         return Err("xtask bench: the loops cannot be built".to_owned());
     }
     let program = root.join("target/release/loops");
-    let listed = Command::new(&program).stdin(Stdio::null()).output();
-    let listed = listed.map_err(|error| format!("xtask bench: cannot run {}: {error}", program.display()))?;
-    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let listed = loops(&program)?;
     let mut wrong = Vec::new();
-    for id in listed.lines().filter(|id| !budgets.iter().any(|(known, _)| known == id)) {
+    for id in listed.iter().filter(|id| !budgets.iter().any(|(known, _)| known == *id)) {
         wrong.push(format!("{id}: it has no budget in HOTPATH.md"));
     }
     let [instructions, branches, mispredicted, misses] = EVENTS.map(|(_, name)| name);
@@ -55,7 +53,7 @@ pub(crate) fn check(root: &Path) -> Result<(), Failure> {
         "a record", "budget"
     ));
     for (id, budget) in &budgets {
-        let counts = count(&program, root, id)?;
+        let counts = count(&program, &root.join("target"), id)?;
         let [instructions, branches, mispredicted, misses] = counts;
         say(&format!(
             "{id:<16} {budget:>8} {instructions:>13.2} {branches:>9.2} {mispredicted:>13.4} {misses:>10.4}"
@@ -89,9 +87,21 @@ fn budgets(text: &str) -> Result<Vec<(String, f64)>, Failure> {
     Ok(rows)
 }
 
-/// What a loop takes for each record, by event.
-fn count(program: &Path, root: &Path, id: &str) -> Result<[f64; EVENTS.len()], Failure> {
-    let [short, long] = BLOCKS.map(|blocks| run(program, root, id, blocks));
+/// The ids of the loops that a program has.
+pub(crate) fn loops(program: &Path) -> Result<Vec<String>, Failure> {
+    let listed = Command::new(program).stdin(Stdio::null()).output();
+    let listed = listed.map_err(|error| format!("xtask bench: cannot run {}: {error}", program.display()))?;
+    Ok(String::from_utf8_lossy(&listed.stdout).lines().map(str::to_owned).collect())
+}
+
+/// The instructions that a loop takes for each record.
+pub(crate) fn instructions(program: &Path, folder: &Path, id: &str) -> Result<f64, Failure> {
+    count(program, folder, id).map(|[instructions, ..]| instructions)
+}
+
+/// What a loop takes for each record, by event. Callgrind leaves what it writes in the folder.
+fn count(program: &Path, folder: &Path, id: &str) -> Result<[f64; EVENTS.len()], Failure> {
+    let [short, long] = BLOCKS.map(|blocks| run(program, folder, id, blocks));
     let ((short, few), (long, many)) = (short?, long?);
     let mut counts = [0.0; EVENTS.len()];
     for (count, (long, short)) in counts.iter_mut().zip(long.into_iter().zip(short)) {
@@ -101,8 +111,8 @@ fn count(program: &Path, root: &Path, id: &str) -> Result<[f64; EVENTS.len()], F
 }
 
 /// Runs a loop over so many blocks under callgrind: what was counted, and how many records there were.
-fn run(program: &Path, root: &Path, id: &str, blocks: u64) -> Result<([f64; EVENTS.len()], f64), Failure> {
-    let out: PathBuf = root.join("target/callgrind.loops");
+fn run(program: &Path, folder: &Path, id: &str, blocks: u64) -> Result<([f64; EVENTS.len()], f64), Failure> {
+    let out: PathBuf = folder.join("callgrind.loops");
     let mut valgrind = Command::new("valgrind");
     valgrind.args(["--tool=callgrind", "--branch-sim=yes", "--cache-sim=yes", "--quiet"]);
     valgrind.arg(format!("--callgrind-out-file={}", out.display()));

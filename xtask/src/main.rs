@@ -4,6 +4,7 @@ mod bench;
 mod budgets;
 mod checkers;
 mod compile_time;
+mod hot;
 mod orderings;
 mod test;
 mod tidy;
@@ -23,7 +24,9 @@ usage: cargo xtask COMMAND
   hwloc      the runtime with the feature hwloc, whose library it installs if need be
   bench      installs what counts instructions and runs all benchmarks; with --check, counts the instructions of the
              loops of data threads and compares them with HOTPATH.md; with --compile-time, compiles twelve operators
-             in one loop and in boxes";
+             in one loop and in boxes
+  hot BASE   builds the commit BASE and the working tree, counts the instructions of the loops of data threads and runs
+             a few rows of the scorecard in both, in turn, and prints both beside each other: a quarter of an hour";
 
 /// Why a command failed, in words for the terminal.
 type Failure = String;
@@ -42,6 +45,7 @@ fn main() -> ExitCode {
         ["bench"] => bench::run(root),
         ["bench", "--check"] => bench::check(root),
         ["bench", "--compile-time"] => compile_time::compare(root),
+        ["hot", base] => bench::find_valgrind().and_then(|()| hot::compare(root, base)),
         _ => Err(USAGE.to_owned()),
     };
     match outcome {

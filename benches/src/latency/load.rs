@@ -53,14 +53,20 @@ pub(crate) struct Round {
     pub(crate) warm_up: Duration,
     /// How much of the schedule is over when it begins: those records come at once.
     history: Duration,
-    /// From when on it is; nothing is before that is known.
-    measured_from: Arc<AtomicU64>,
+    measured: Arc<Span>,
+}
+
+/// What is due from one moment to another; nothing, before they are known.
+#[derive(Debug)]
+struct Span {
+    from: AtomicU64,
+    until: AtomicU64,
 }
 
 impl Round {
     pub(crate) fn new(schedule: Schedule, lasts: Duration, warm_up: Duration) -> Self {
-        let measured_from = Arc::new(AtomicU64::new(u64::MAX));
-        Self { schedule, lasts, warm_up, history: Duration::ZERO, measured_from }
+        let measured = Arc::new(Span { from: AtomicU64::new(u64::MAX), until: AtomicU64::new(0) });
+        Self { schedule, lasts, warm_up, history: Duration::ZERO, measured }
     }
 
     /// The same with so much of the schedule before it.
@@ -79,7 +85,8 @@ impl Round {
         let history = nanos(self.history);
         // A tenth of the time that the history was is more than enough to catch up with it.
         let begin = (now() + START + history / 10).max(history);
-        self.measured_from.store(begin + nanos(self.warm_up), Ordering::Relaxed);
+        self.measured.from.store(begin + nanos(self.warm_up), Ordering::Relaxed);
+        self.measured.until.store(begin + nanos(self.lasts), Ordering::Relaxed);
         let mut dues = self.schedule.dues();
         let next = dues.next().expect("there is no end");
         Pacer { dues, begin: begin - history, next, end: history + nanos(self.lasts), number: 0 }
@@ -149,7 +156,7 @@ impl Source for Load {
 #[derive(Debug)]
 pub(crate) struct Meter {
     latencies: Latencies,
-    measured_from: Arc<AtomicU64>,
+    measured: Arc<Span>,
     home: Measured,
 }
 
@@ -160,8 +167,7 @@ pub(crate) struct Measured(Arc<Mutex<Option<Latencies>>>);
 impl Measured {
     /// For one of a round.
     pub(crate) fn meter(&self, round: &Round) -> Meter {
-        let (latencies, measured_from) = (Latencies::default(), Arc::clone(&round.measured_from));
-        Meter { latencies, measured_from, home: self.clone() }
+        Meter { latencies: Latencies::default(), measured: Arc::clone(&round.measured), home: self.clone() }
     }
 
     pub(crate) fn take(&self) -> Latencies {
@@ -173,7 +179,8 @@ impl Meter {
     /// Something that was due then is here now.
     #[inline]
     pub(crate) fn note(&mut self, due: u64, now: u64) {
-        if due >= self.measured_from.load(Ordering::Relaxed) {
+        let Span { from, until } = &*self.measured;
+        if (from.load(Ordering::Relaxed)..until.load(Ordering::Relaxed)).contains(&due) {
             self.latencies.record(Duration::from_nanos(now.saturating_sub(due)));
         }
     }

@@ -1,12 +1,12 @@
 //! The pipelines in the runtime.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use nacreous::{Latencies, prelude::*};
+use nacreous::{Latencies, Tier, prelude::*};
 
 use super::{
     KEYS, WINDOW,
-    load::{Load, Measured, Noted, Round, Tick},
+    load::{Load, Measured, Noted, Round, Tick, now},
 };
 
 /// From a source on one thread to a sink on another, with an operator in between and two edges: one between the threads, one
@@ -55,6 +55,38 @@ pub(crate) fn ten_seconds(round: &Round) -> Latencies {
     let _ = counts.to(Noted { meter: measured.meter(round), due: end });
     graph.run(JobOptions::default()).expect("the job runs");
     measured.take()
+}
+
+/// How often, and for how long, a slow consumer does nothing.
+const PAUSE_EVERY: u64 = 50_000_000;
+const PAUSE: Duration = Duration::from_millis(2);
+
+/// A stream to four consumers, three of them on the source's thread. The fourth, on another, stops now and then, if it `pauses`.
+/// What is measured is how long records take to the three.
+pub(crate) fn beside_another(round: &Round, pauses: bool) -> Latencies {
+    let graph = Graph::new();
+    let (ticks, _) = graph.source(Load::new(round));
+    let [first, second, third, fourth] = ticks.event_time(Tick::time, BoundedDisorder::NONE).broadcast();
+    let found = [first, second, third].map(|ticks| {
+        let measured = Measured::default();
+        let _ =
+            ticks.to(Noted { meter: measured.meter(round), due: |record: &Record<Tick>| record.value.due });
+        measured
+    });
+    let mut resumed = now();
+    let _ = fourth.map(|tick| tick.due).named("another").for_each(move |_| {
+        if pauses && now() - resumed > PAUSE_EVERY {
+            thread::sleep(PAUSE);
+            resumed = now();
+        }
+    });
+    let options = JobOptions { workers: 2, tier: Tier::ByHand, ..JobOptions::DEFAULT };
+    let job = graph.start(options).expect("the job can be started");
+    job.cut_before("another", 1).expect("it can be cut there");
+    job.wait().expect("the job runs");
+    let mut all = Latencies::default();
+    found.iter().for_each(|measured| all.add(&measured.take()));
+    all
 }
 
 /// The end of the window that a result is of.

@@ -58,7 +58,7 @@ const TWO_HOP_ROWS: [RowSpec; 3] = [
 const BURST_ROWS: [RowSpec; 1] = [against_rival("latency/burst-p999/timely", 0.999)];
 
 /// All there are.
-pub const SCENARIOS: [fn() -> Scenario; 7] = [
+pub const SCENARIOS: [fn() -> Scenario; 8] = [
     || two_hop("two-hop-100k", 100_000, &[]),
     || two_hop("two-hop-1M", 1_000_000, &TWO_HOP_ROWS),
     || two_hop("two-hop-10M", 10_000_000, &[]),
@@ -91,6 +91,16 @@ pub const SCENARIOS: [fn() -> Scenario; 7] = [
         rival: None,
         threads: 1,
         rows: &[RowSpec { id: "latency/jet-workload-p9999", quantile: 0.9999, against_us: Some(10_000.0) }],
+    },
+    || Scenario {
+        name: "slow-consumer",
+        about: "to three of four consumers at a million records a second, where the fourth, on a thread of its own, stops for two \
+            milliseconds of each fifty, against one that does not",
+        round: Round::new(Schedule::Steady { rate: 1_000_000 }, LASTS, WARM_UP),
+        ours: |round| ours::beside_another(round, true),
+        rival: Some(("none is slow", |round| ours::beside_another(round, false))),
+        threads: 2,
+        rows: &[],
     },
     || Scenario {
         name: "one-by-one",

@@ -126,6 +126,13 @@ impl<B: AnyBatch> Outgoing<B> {
         self.sent.is_end()
     }
 
+    /// Whether at least half of the ring has been read. If not, whoever reads has enough to do, and calls when it has: small
+    /// batches would only use up the ring.
+    fn is_reader_near(&mut self) -> bool {
+        let (free, more) = self.producer.claim_many(SLOTS / 2);
+        free.len() + more.len() == SLOTS / 2
+    }
+
     /// Hands the stuck batch on, if there is one; false if that is not possible now.
     fn hand_on_stuck(&mut self) -> bool {
         self.stuck.is_empty() || hand_over(&mut self.producer, &mut self.stuck, &self.meter, &self.reader)
@@ -215,7 +222,12 @@ impl<B: AnyBatch> Stepwise for Outgoing<B> {
         if !self.hand_on_stuck() {
             return Ok(Flushed::Blocked);
         }
-        let due = self.open.is_full() || (extent != Extent::Full && !self.open.is_empty());
+        let due = self.open.is_full()
+            || match extent {
+                Extent::Full => false,
+                Extent::Dry => !self.open.is_empty() && self.is_reader_near(),
+                Extent::All | Extent::Last => !self.open.is_empty(),
+            };
         Ok(if due && !self.hand_on() { Flushed::Blocked } else { Flushed::Clear })
     }
 
@@ -404,6 +416,29 @@ mod tests {
         assert_eq!(seen, (0..sent).collect::<Vec<_>>());
         drop(consumer);
         assert!(matches!(out.flush(Extent::Full), Err(Halt::Disconnected)));
+    }
+
+    #[test]
+    fn whoever_is_far_behind_gets_full_batches_and_whoever_is_not_gets_what_there_is() {
+        let (mut out, mut consumer) = edge(4);
+        let record = |value| Record { time: Timestamp::from_nanos(0), value };
+        let mut sent = 0;
+        while out.has_room() {
+            out.record(record(sent));
+            let _ = out.flush(Extent::Dry).unwrap();
+            sent += 1;
+        }
+        assert!(sent > SLOTS * 2, "{sent} records fit into {SLOTS} slots");
+        let mut lengths = Vec::new();
+        let mut seen = Vec::new();
+        while let Some(batch) = consumer.batch() {
+            lengths.push(batch.len());
+            seen.extend(batch.drain().map(|record| record.value));
+            consumer.release(1);
+            let _ = out.flush(Extent::Dry).unwrap();
+        }
+        assert_eq!(seen, (0..sent).collect::<Vec<_>>(), "nothing is kept from whoever has read all");
+        assert!(lengths.starts_with(&[1; SLOTS / 2]) && lengths[SLOTS / 2 + 1..].contains(&4), "{lengths:?}");
     }
 
     #[test]

@@ -89,7 +89,7 @@ impl<B: AnyBatch> Task for EdgeTask<B> {
                 Ok(Progress::Made)
             }
             Poll::Empty => {
-                let _ = self.down.flush(Extent::All)?;
+                let _ = self.down.flush(Extent::Dry)?;
                 self.lanes.iter_mut().for_each(EdgeIn::ran_dry);
                 Ok(Progress::None)
             }

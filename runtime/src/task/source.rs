@@ -336,8 +336,8 @@ where
             Ok(Readiness::Ready) => Ok(Progress::Made),
             Ok(idle @ (Readiness::Pending | Readiness::Waiting)) => {
                 let moved = inlet.let_time_pass();
-                let _ = inlet.down.flush(Extent::All)?;
-                let _ = inlet.flush_rejects(Extent::All)?;
+                let _ = inlet.down.flush(Extent::Dry)?;
+                let _ = inlet.flush_rejects(Extent::Dry)?;
                 Ok(match idle {
                     _ if taken > 0 || moved => Progress::Made,
                     Readiness::Pending => Progress::Unprompted,
