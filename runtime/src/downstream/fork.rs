@@ -145,7 +145,7 @@ where
         self.main.break_off()
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.main.has_room() && self.side.as_ref().is_none_or(EdgeOut::has_room)
     }
@@ -235,7 +235,7 @@ impl<T: Clone + Send + 'static> Stepwise for Copies<T> {
         self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.outs.iter().all(EdgeOut::has_room)
     }
@@ -298,7 +298,7 @@ impl<T: Send + 'static> Stepwise for Deal<T> {
         self.outs.iter_mut().for_each(|out| out.judge_by(watermark));
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.outs.iter().all(EdgeOut::has_room)
     }
