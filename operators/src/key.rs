@@ -32,8 +32,14 @@ impl SlotNumber {
     }
 }
 
-/// A key's value if it is an integer that is not negative, which leads to what belongs to it without a hash. Without a
-/// key, zero if keys of this type are integers.
+/// Whether keys of this type are `()`: there is one at the most.
+#[inline(always)]
+pub(crate) fn is_unit<K: 'static>() -> bool {
+    TypeId::of::<K>() == TypeId::of::<()>()
+}
+
+/// A key's value if it is an integer that is not negative, which leads to what belongs to it without a hash; zero for `()`.
+/// Without a key, zero if keys of this type are such.
 ///
 /// The type is known when this is compiled, so of the comparisons none or one is left.
 #[inline(always)]
@@ -47,7 +53,7 @@ pub(crate) fn small_number<K: 'static>(key: Option<&K>) -> Option<usize> {
         };
     }
     integers!(u8 u16 u32 u64 usize i8 i16 i32 i64 isize);
-    None
+    is_unit::<K>().then_some(0)
 }
 
 /// The hash that routes keys to workers and finds them in tables: the same in every run of a program.

@@ -2,7 +2,7 @@
 
 use std::{
     convert::Infallible,
-    hint,
+    hint, mem,
     sync::{
         Arc, LazyLock, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -157,6 +157,10 @@ impl Source for Load {
 pub(crate) struct Meter {
     latencies: Latencies,
     measured: Arc<Span>,
+    /// What came last, when it was due and when it came, and how many of that are not in `latencies` yet. Results of one window
+    /// come by the thousand: to look up where each belongs would take longer than to make them.
+    last: (u64, u64),
+    pending: u64,
     home: Measured,
 }
 
@@ -167,7 +171,8 @@ pub(crate) struct Measured(Arc<Mutex<Option<Latencies>>>);
 impl Measured {
     /// For one of a round.
     pub(crate) fn meter(&self, round: &Round) -> Meter {
-        Meter { latencies: Latencies::default(), measured: Arc::clone(&round.measured), home: self.clone() }
+        let (latencies, measured) = (Latencies::default(), Arc::clone(&round.measured));
+        Meter { latencies, measured, last: (0, 0), pending: 0, home: self.clone() }
     }
 
     pub(crate) fn take(&self) -> Latencies {
@@ -179,16 +184,26 @@ impl Meter {
     /// Something that was due then is here now.
     #[inline]
     pub(crate) fn note(&mut self, due: u64, now: u64) {
+        if self.last != (due, now) {
+            self.settle();
+            self.last = (due, now);
+        }
+        self.pending += 1;
+    }
+
+    fn settle(&mut self) {
+        let ((due, now), pending) = (self.last, mem::take(&mut self.pending));
         let Span { from, until } = &*self.measured;
         if (from.load(Ordering::Relaxed)..until.load(Ordering::Relaxed)).contains(&due) {
-            self.latencies.record(Duration::from_nanos(now.saturating_sub(due)));
+            self.latencies.record_many(Duration::from_nanos(now.saturating_sub(due)), pending);
         }
     }
 }
 
 impl Drop for Meter {
     fn drop(&mut self) {
-        let latencies = std::mem::take(&mut self.latencies);
+        self.settle();
+        let latencies = mem::take(&mut self.latencies);
         *self.home.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(latencies);
     }
 }

@@ -27,12 +27,12 @@ pub(crate) fn two_hop(round: &Round, batch: usize) -> Latencies {
 }
 
 /// Sums by key in tumbling windows, on one thread: how long after its end the results of a window come.
-pub(crate) fn sums(round: &Round) -> Latencies {
+pub(crate) fn sums(round: &Round, keys: u64) -> Latencies {
     let (graph, measured) = (Graph::new(), Measured::default());
     let (ticks, _) = graph.source(Load::new(round));
     let (sums, _) = ticks
         .event_time(Tick::time, BoundedDisorder::NONE)
-        .key_by(|tick| tick.number % KEYS)
+        .key_by(move |tick| tick.number % keys)
         .window(Sliding::tumbling(WINDOW).expect("some milliseconds are a window"))
         .aggregate(sum(|tick: &Tick| tick.number.cast_signed()));
     let _ = sums.to(Noted { meter: measured.meter(round), due: end });

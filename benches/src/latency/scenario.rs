@@ -9,6 +9,7 @@ use nacreous::Latencies;
 use serde::Serialize;
 
 use super::{
+    KEYS,
     load::{Round, hiccups},
     ours,
     schedule::Schedule,
@@ -58,26 +59,35 @@ const TWO_HOP_ROWS: [RowSpec; 3] = [
 const BURST_ROWS: [RowSpec; 1] = [against_rival("latency/burst-p999/timely", 0.999)];
 
 /// All there are.
-pub const SCENARIOS: [fn() -> Scenario; 8] = [
+pub const SCENARIOS: [fn() -> Scenario; 9] = [
     || two_hop("two-hop-100k", 100_000, &[]),
     || two_hop("two-hop-1M", 1_000_000, &TWO_HOP_ROWS),
     || two_hop("two-hop-10M", 10_000_000, &[]),
     || Scenario {
         name: "burst",
-        about: "sums of 1,024 keys in windows of 10 ms on one thread, 200,000 records a second and ten times as many for a \
+        about: "sums of 64 keys in windows of 10 ms on one thread, a million records a second and ten times as many for a \
             millisecond of each hundred: from the end of a window to its results",
-        round: Round::new(Schedule::bursts(200_000), LASTS, WARM_UP),
-        ours: ours::sums,
-        rival: Some(("timely", timely::sums)),
+        round: Round::new(Schedule::bursts(1_000_000), LASTS, WARM_UP),
+        ours: |round| ours::sums(round, 64),
+        rival: Some(("timely", |round| timely::sums(round, 64))),
         threads: 1,
         rows: &BURST_ROWS,
     },
     || Scenario {
+        name: "burst-1k-keys",
+        about: "the same with 1,024 keys, all of whose results come at once",
+        round: Round::new(Schedule::bursts(1_000_000), LASTS, WARM_UP),
+        ours: |round| ours::sums(round, KEYS),
+        rival: Some(("timely", |round| timely::sums(round, KEYS))),
+        threads: 1,
+        rows: &[],
+    },
+    || Scenario {
         name: "poisson",
-        about: "the same with a million records a second, each at any moment",
+        about: "the same with 64 keys, and a million records a second, each at any moment",
         round: Round::new(Schedule::Poisson { rate: 1_000_000 }, LASTS, WARM_UP),
-        ours: ours::sums,
-        rival: Some(("timely", timely::sums)),
+        ours: |round| ours::sums(round, 64),
+        rival: Some(("timely", |round| timely::sums(round, 64))),
         threads: 1,
         rows: &[],
     },

@@ -29,7 +29,7 @@ use timely::{
 };
 
 use super::{
-    Digestible,
+    Digestible, Replay, Replayed,
     queries::{self, Auction, Bid, Event, Person, Text, hot_items::HotItem, new_sellers::NewSeller},
 };
 use crate::comparison::Digest;
@@ -43,8 +43,8 @@ type Vecs<T> = CapacityContainerBuilder<Vec<T>>;
 type Total = Rc<RefCell<Digest>>;
 
 /// The auctions with the most bids in the last ten seconds.
-pub(super) fn hot_items(events: &'static [Event]) -> u64 {
-    let auction = |event: &Event| event.bid().map(|bid| bid.auction);
+pub(super) fn hot_items(events: Replay) -> u64 {
+    let auction = |event: Replayed| event.bid().map(|bid| bid.auction);
     run(events, queries::hot_items::EVERY, auction, |auctions, total| {
         let most = auctions.unary_frontier::<Vecs<_>, _, _, _>(Pipeline, "count", |_, _| {
             let mut open = Open::<Counts>::new();
@@ -69,35 +69,28 @@ pub(super) fn hot_items(events: &'static [Event]) -> u64 {
 }
 
 /// The highest bids of each ten seconds.
-pub(super) fn highest_bids(events: &'static [Event]) -> u64 {
-    run(
-        events,
-        queries::highest_bids::SIZE,
-        |event| event.bid(),
-        |bids, total| {
-            let highest = bids.unary_frontier::<Vecs<_>, _, _, _>(Pipeline, "highest", |_, _| {
-                let mut open = Open::<Greatest<Bid>>::new();
-                move |(input, frontier), output| {
-                    input.for_each_time(|window, batches| {
-                        let highest = open.of(*window.time(), || window.retain(0));
-                        batches
-                            .flat_map(|batch| batch.drain(..))
-                            .for_each(|bid| highest.meet(bid.price, bid));
-                    });
-                    while let Some((window, highest)) = open.over(frontier) {
-                        let bids = highest.all.into_iter().map(|bid| (highest.rank, bid));
-                        output.session(&window).give_iterator(bids);
-                    }
+pub(super) fn highest_bids(events: Replay) -> u64 {
+    run(events, queries::highest_bids::SIZE, Replayed::bid, |bids, total| {
+        let highest = bids.unary_frontier::<Vecs<_>, _, _, _>(Pipeline, "highest", |_, _| {
+            let mut open = Open::<Greatest<Bid>>::new();
+            move |(input, frontier), output| {
+                input.for_each_time(|window, batches| {
+                    let highest = open.of(*window.time(), || window.retain(0));
+                    batches.flat_map(|batch| batch.drain(..)).for_each(|bid| highest.meet(bid.price, bid));
+                });
+                while let Some((window, highest)) = open.over(frontier) {
+                    let bids = highest.all.into_iter().map(|bid| (highest.rank, bid));
+                    output.session(&window).give_iterator(bids);
                 }
-            });
-            digest(greatest(highest), total);
-        },
-    )
+            }
+        });
+        digest(greatest(highest), total);
+    })
 }
 
 /// Who registered in ten seconds and opened an auction in the same.
-pub(super) fn new_sellers(events: &'static [Event]) -> u64 {
-    let person_or_seller = |event: &Event| match event {
+pub(super) fn new_sellers(events: Replay) -> u64 {
+    let person_or_seller = |Replayed { event, .. }: Replayed| match event {
         Event::Person(Person { id, name, .. }) => Some((*id, Some(*name))),
         Event::Auction(Auction { seller, .. }) => Some((*seller, None)),
         Event::Bid(_) => None,
@@ -135,19 +128,19 @@ fn nanos(length: Duration) -> i64 {
 }
 
 /// Sends what is picked of the events, by slices of event time, and lets the dataflow keep pace.
-fn run<D, P, F>(events: &'static [Event], slice: Duration, pick: P, dataflow: F) -> u64
+fn run<D, P, F>(events: Replay, slice: Duration, pick: P, dataflow: F) -> u64
 where
     D: Clone + 'static,
-    P: Fn(&Event) -> Option<D> + Send + Sync + 'static,
+    P: Fn(Replayed) -> Option<D> + Send + Sync + 'static,
     F: FnOnce(StreamVec<'_, u64, D>, &Total) + Send + Sync + 'static,
 {
     timely::execute_directly(move |worker| work(worker, events, nanos(slice), pick, dataflow))
 }
 
-fn work<D, P, F>(worker: &mut Worker, events: &'static [Event], slice: i64, pick: P, dataflow: F) -> u64
+fn work<D, P, F>(worker: &mut Worker, events: Replay, slice: i64, pick: P, dataflow: F) -> u64
 where
     D: Clone + 'static,
-    P: Fn(&Event) -> Option<D>,
+    P: Fn(Replayed) -> Option<D>,
     F: FnOnce(StreamVec<'_, u64, D>, &Total),
 {
     let total = Total::default();
@@ -155,7 +148,7 @@ where
     worker.dataflow(|scope| dataflow(scope.input_from(&mut input), &total));
     let mut batch = Vec::with_capacity(BATCH);
     let mut end = slice;
-    for event in events {
+    for event in events.iter() {
         let Some(record) = pick(event) else { continue };
         let at = event.at().as_nanos();
         if at >= end {

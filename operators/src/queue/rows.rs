@@ -159,7 +159,15 @@ pub trait Keep<A: Clone>: Send + 'static {
 
 /// A queue in a row, kept in some way; it has no row while it is empty.
 #[derive(Debug)]
-pub struct InRows<F>(Option<F>);
+pub struct InRows<F>(Option<Row<F>>);
+
+/// A row with something in it.
+#[derive(Debug)]
+struct Row<F> {
+    kept: F,
+    /// The slice of the first value. At hand here, so that a row that keeps its first value is not looked at.
+    first: i64,
+}
 
 impl<F> Default for InRows<F> {
     fn default() -> Self {
@@ -172,15 +180,14 @@ impl<A: Clone + Send + 'static, F: Keep<A>> Queue<A> for InRows<F> {
 
     #[inline]
     fn insert(&mut self, rows: &mut Rows<A>, slice: i64, value: A, by: &impl Combine<A>) {
-        let kept = self.0.get_or_insert_with(|| F::begin(rows.begin()));
-        kept.insert(rows, slice, value, by);
+        let row = self.0.get_or_insert_with(|| Row { kept: F::begin(rows.begin()), first: slice });
+        row.kept.insert(rows, slice, value, by);
     }
 
     #[inline]
     fn evict_before(&mut self, rows: &mut Rows<A>, slice: i64, by: &impl Combine<A>) {
-        while let Some(kept) = &mut self.0 {
-            let (front, _) = kept.ends();
-            if rows.entry(front).0 >= slice {
+        while let Some(Row { kept, first }) = &mut self.0 {
+            if *first >= slice {
                 break;
             }
             kept.evict(rows, by);
@@ -188,13 +195,15 @@ impl<A: Clone + Send + 'static, F: Keep<A>> Queue<A> for InRows<F> {
             if front == end {
                 rows.end(end);
                 self.0 = None;
+            } else {
+                *first = rows.entry(front).0;
             }
         }
     }
 
     #[inline]
     fn query(&self, rows: &Rows<A>, _: RangeInclusive<i64>, by: &impl Combine<A>) -> Option<A> {
-        self.0.as_ref()?.query(rows, by)
+        self.0.as_ref()?.kept.query(rows, by)
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 use std::{hash::Hash, mem};
 
 use super::slot_vec::{SlotVec, touched};
-use crate::key::{SlotNumber, hash_key, small_number};
+use crate::key::{SlotNumber, hash_key, is_unit, small_number};
 
 /// A value for each key, in the order in which the keys first came; each has a [`SlotNumber`], counting up from zero.
 ///
@@ -10,7 +10,7 @@ use crate::key::{SlotNumber, hash_key, small_number};
 ///
 /// # Small integers
 /// A key that is an integer, not negative and less than the length of a second, *direct* index, is found there without a
-/// hash and without being compared.
+/// hash and without being compared. `()`, the key of streams without one, is the first entry if it is there.
 ///
 /// # Growth
 /// A larger index is brought [from outside](Self::offer_index), and the keys [migrate](Self::migrate) to it a few at a
@@ -416,6 +416,9 @@ impl<K: Hash + Eq + 'static, S> Base<'_, K, S> {
     /// The value of a small integer that is among the keys expected.
     #[inline(always)]
     pub(crate) fn value_of_small(&mut self, key: &K) -> Option<&mut S> {
+        if is_unit::<K>() {
+            return self.entries.first_mut().map(|(_, value)| value);
+        }
         let slot = find_directly(self.direct, key)? as usize;
         // Not `get_mut` and `map`, which become more instructions.
         if slot < self.entries.len() { Some(&mut self.entries[slot].1) } else { None }

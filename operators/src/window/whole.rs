@@ -71,7 +71,7 @@ impl Extent {
 }
 
 /// The table is sifted once more than one in so many keys is dead.
-const DEAD_IN: usize = 4;
+const DEAD_IN: usize = 2;
 
 impl<K, L> InUse<K, L> for &mut KeyTable<K, L> {
     fn slices(&self) -> usize {
@@ -284,6 +284,9 @@ impl<K: Hash + Eq + Clone + 'static, A: Clone + Send + 'static, Q: Queue<A>> Who
 
     /// The next key and what it comes to, in the order in which the keys came in. None if there is none, or if the budget for those
     /// that come to nothing is spent.
+    // Compiled into its caller: what it returned by way of memory would be read in larger pieces than it was written in, which
+    // waits until the stores have reached the cache.
+    #[inline(always)]
     pub(super) fn next(
         &mut self,
         extent: &Extent,

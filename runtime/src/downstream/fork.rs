@@ -150,7 +150,7 @@ where
         self.main.break_off()
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.main.has_room() && self.side.as_ref().is_none_or(EdgeOut::has_room)
     }
@@ -244,7 +244,7 @@ impl<T: Clone + Send + 'static> Stepwise for Copies<T> {
         self.outs.iter_mut().for_each(|out| out.stamp(read_at));
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.outs.iter().all(EdgeOut::has_room)
     }
@@ -311,7 +311,7 @@ impl<T: Send + 'static> Stepwise for Deal<T> {
         self.outs.iter_mut().for_each(|out| out.stamp(read_at));
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.outs.iter().all(EdgeOut::has_room)
     }

@@ -168,7 +168,7 @@ where
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn has_room(&self) -> bool {
         self.down.has_room()
     }

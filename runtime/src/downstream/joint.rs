@@ -128,7 +128,7 @@ impl<T: Send + 'static, D: Stepwise + 'static> Joint<T, D> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(super) fn has_room(&self) -> bool {
         match &self.next {
             Next::Here(next) => next.has_room(),

@@ -177,7 +177,7 @@ where
         while self.room > 0 {
             // The record that ends a run is judged by the watermark as it stood before it, and moves it afterwards.
             let (source, clock) = ((items, &self.name), (&mut self.clock, &self.time_name));
-            let (back, RunEnd { edge, is_over }) = match self.down.fused() {
+            let (back, RunEnd { edge, is_over, .. }) = match self.down.fused() {
                 Some(down) => run(source, clock, self.edge_at, &mut self.room, down),
                 None => run(source, clock, self.edge_at, &mut self.room, &mut self.down),
             };

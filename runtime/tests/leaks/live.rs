@@ -74,12 +74,17 @@ impl Holdings {
     }
 }
 
-/// Has all threads share one heap. Of several, each would keep some megabytes that it does not need any more, and how many there
-/// are is up to which threads happen to run at once.
-pub(crate) fn keep_one_heap() {
-    // SAFETY: it sets a number of the allocator's, whatever the state of the heap.
-    let done = unsafe { libc::mallopt(libc::M_ARENA_MAX, 1) };
-    assert_eq!(done, 1, "the allocator knows that setting");
+/// Has all threads share one heap, and the allocator keep little of what is not needed any more. Of several heaps each would keep
+/// something, and how many there are is up to which threads happen to run at once; and with each large block that is freed it
+/// would come to keep up to twice as much, so that it is up to how far the inputs of a job ever happened to drift apart.
+pub(crate) fn keep_nothing_spare() {
+    for (setting, value) in
+        [(libc::M_ARENA_MAX, 1), (libc::M_MMAP_THRESHOLD, 128 << 10), (libc::M_TRIM_THRESHOLD, 128 << 10)]
+    {
+        // SAFETY: it sets a number of the allocator's, whatever the state of the heap.
+        let done = unsafe { libc::mallopt(setting, value) };
+        assert_eq!(done, 1, "the allocator knows that setting");
+    }
 }
 
 /// The number of threads that belong to a job.

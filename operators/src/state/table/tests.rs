@@ -175,6 +175,7 @@ fn a_table_agrees_with_a_map_when_it_is_used_again_and_again() {
     compare(|n| n.cast_signed() - 50);
     compare(|n| u16::try_from(n).expect("few"));
     compare(Key);
+    compare(|_| ());
     compare(|n| format!("key {n}"));
 }
 
@@ -239,5 +240,6 @@ fn keys_can_be_taken_out_one_by_one_also_while_others_migrate() {
     compare_with_removal(|n| n);
     compare_with_removal(|n| n * 1_000);
     compare_with_removal(|n| Key(n << 48));
+    compare_with_removal(|_| ());
     compare_with_removal(|n| format!("key {n}"));
 }

@@ -72,10 +72,13 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     #[inline]
     fn open_at(&self, time: Timestamp, open_from: i64) -> Option<usize> {
         let time = time.as_nanos();
-        let has_it = |index: &usize| self.slices.get(*index).is_some_and(|slice| slice.contains(time));
-        let sought = || self.slices.partition_point(|slice| slice.start <= time).checked_sub(1);
-        let index = self.guessed_at(time).filter(has_it).or_else(|| sought().filter(has_it))?;
-        (self.slices[index].first >= open_from).then_some(index)
+        let guess = self.guessed_at(time)?;
+        let is_at = |index: usize| self.slices.get(index).filter(|slice| slice.contains(time));
+        if let Some(slice) = is_at(guess) {
+            return (slice.first >= open_from).then_some(guess);
+        }
+        let sought = self.slices.partition_point(|slice| slice.start <= time).checked_sub(1)?;
+        (is_at(sought)?.first >= open_from).then_some(sought)
     }
 
     /// Where the slice of `time` is, if they are all of one length and none is missing.

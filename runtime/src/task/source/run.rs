@@ -34,8 +34,6 @@ pub(super) fn run<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>>(
         next,
         edge_at,
         left: *room,
-        spared: 0,
-        end: told,
         room,
         told: &mut told,
         down: PhantomData::<fn(&D)>,
@@ -50,6 +48,8 @@ pub(super) struct RunEnd {
     pub(super) edge: Option<Timestamp>,
     /// The end of the iterator.
     pub(super) is_over: bool,
+    /// How many more could have been taken, had it not ended at an edge.
+    spared: isize,
 }
 
 /// The records of a run.
@@ -64,12 +64,9 @@ struct Run<'a, I, C, D> {
     edge_at: Timestamp,
     /// How many more may be taken in the run.
     left: isize,
-    /// How many more could have been, had it not ended at an edge.
-    spared: isize,
-    end: RunEnd,
     /// Where to write how many may still be taken, when all is done or somebody panics.
     room: &'a mut isize,
-    /// Where to write how it ended.
+    /// Where to write how it ended. (Not kept here until then: a loop has few registers for what changes in it.)
     told: &'a mut RunEnd,
     down: PhantomData<fn(&D)>,
 }
@@ -87,7 +84,7 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
         let item = self.items.next();
         blame.lift();
         let Some(value) = item else {
-            self.end.is_over = true;
+            self.told.is_over = true;
             return None;
         };
         self.left -= 1;
@@ -95,8 +92,8 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
         let time = self.clock.time_of(&value);
         blame.lift();
         if D::HEEDS_WATERMARKS && time >= self.edge_at {
-            (self.left, self.spared) = (0, self.left);
-            self.end.edge = Some(time);
+            *self.told = RunEnd { edge: Some(time), is_over: false, spared: self.left };
+            self.left = 0;
         }
         Some(Record { time, value })
     }
@@ -108,7 +105,7 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
         if self.left <= 0 {
             return init;
         }
-        let Self { items, name, clock, time_name, next, edge_at, left, spared, end, .. } = &mut self;
+        let Self { items, name, clock, time_name, next, edge_at, left, told, .. } = &mut self;
         let blame = Blame::on(name);
         let folded = items.try_fold(init, |before, value| {
             let blame = Blame::on(time_name);
@@ -119,8 +116,8 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
             let after = f(before, Record { time, value });
             blame.lift();
             if D::HEEDS_WATERMARKS && time >= *edge_at {
-                (*left, *spared) = (0, *left);
-                end.edge = Some(time);
+                **told = RunEnd { edge: Some(time), is_over: false, spared: *left };
+                *left = 0;
             }
             if *left == 0 { ControlFlow::Break(after) } else { ControlFlow::Continue(after) }
         });
@@ -128,7 +125,7 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
         match folded {
             ControlFlow::Break(folded) => folded,
             ControlFlow::Continue(folded) => {
-                end.is_over = true;
+                told.is_over = true;
                 folded
             }
         }
@@ -138,7 +135,6 @@ impl<T, I: Iterator<Item = T>, C: Clock<T>, D: Downstream<T>> Iterator for Run<'
 impl<I, C, D> Drop for Run<'_, I, C, D> {
     #[inline(always)]
     fn drop(&mut self) {
-        *self.room = self.left + self.spared;
-        *self.told = self.end;
+        *self.room = self.left + self.told.spared;
     }
 }
