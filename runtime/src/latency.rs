@@ -330,7 +330,6 @@ mod tests {
         assert!(processing.quantile(0.6) >= Duration::from_millis(89), "{processing}");
         assert!(processing.min() >= Duration::from_millis(9), "{processing}");
         assert!(processing.min() < Duration::from_millis(90), "{processing}");
-        assert_eq!(lag.min(), lag.max());
-        assert!(lag.max() >= Latencies::LONGEST, "{lag}");
+        assert!(lag.min() >= Latencies::LONGEST.mul_f64(0.999), "{lag}");
     }
 }

@@ -68,7 +68,7 @@ fn a_job_that_does_not_measure_says_nothing() {
 }
 
 #[test]
-fn a_record_that_is_held_up_is_seen_to_take_longer_and_all_behind_it() {
+fn a_record_that_is_held_up_is_seen_to_take_longer_and_all_that_came_with_it() {
     const WAIT: Duration = Duration::from_millis(50);
     for workers in WORKERS {
         let graph = Graph::new();
@@ -83,9 +83,9 @@ fn a_record_that_is_held_up_is_seen_to_take_longer_and_all_behind_it() {
         let report = graph.run(JobOptions { workers, batch: 100, ..MEASURED }).unwrap();
         let took = began.elapsed();
         let [LatencyReport { processing, lag, .. }] = &report.latencies[..] else { panic!("one sink") };
-        // That of the record that waits, and all behind it; those read before wait for nobody.
+        // That of the record that waits, and all that came with it.
         assert!(processing.max() >= WAIT && lag.max() >= WAIT, "{processing}; {lag}");
-        assert!(processing.quantile(0.51) >= WAIT, "{processing}");
+        assert!(processing.quantile(0.95) >= WAIT, "{processing}");
         assert!(processing.max() <= took.mul_f64(1.001), "{processing}, in {took:?}");
     }
 }
