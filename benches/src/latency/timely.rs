@@ -2,8 +2,19 @@
 //!
 //! # Settings
 //! What is due is sent at once, and the worker takes a step after each look at the clock, whether there was anything or not: to
-//! wait for more records, or to step less often, made each percentile longer. Workers never park. Time is not advanced where
-//! nobody asks for it, and else once a window. Threads are pinned to the cores that ours have.
+//! wait for more records, or to step less often, made each percentile longer. Workers never park. Threads are pinned to the cores
+//! that ours have. Time is advanced once a window where there are any. Between two workers it is advanced all ten microseconds: what
+//! goes to another worker waits there until a container is full or time goes on. At a million records a second that made, in the best of
+//! some rounds:
+//!
+//! | time is advanced | p50, µs | p99 |
+//! |---|---|---|
+//! | each microsecond | the workers do not keep up | |
+//! | each 5 µs | 5.6 | 121 |
+//! | each 10 µs | 7.8 | 40 |
+//! | each 20 µs | 13.2 | 49 |
+//! | each 50 µs | 29.1 | 64 |
+//! | never | 262 | 513 |
 
 use std::{collections::VecDeque, mem};
 
@@ -25,6 +36,9 @@ use super::{
 
 /// Containers of timely's own size.
 type Vecs<T> = CapacityContainerBuilder<Vec<T>>;
+
+/// In nanoseconds.
+const ADVANCE_EVERY: u64 = 10_000;
 
 fn pin(worker: usize) {
     let core = core_affinity::get_core_ids().and_then(|cores| cores.get(worker).copied());
@@ -66,7 +80,6 @@ pub(crate) fn two_hop(round: &Round) -> Latencies {
         });
         if worker.index() == 0 {
             let mut pacer = round.begin();
-            let every = std::env::var("TIMELY_NS").ok().and_then(|t| t.parse().ok()).unwrap_or(20_000);
             let mut advanced = 0;
             while !pacer.is_over() {
                 let now = now();
@@ -75,7 +88,7 @@ pub(crate) fn two_hop(round: &Round) -> Latencies {
                     input.send((tick.due, tick.number));
                     came = true;
                 }
-                if came && now >= advanced + every {
+                if came && now >= advanced + ADVANCE_EVERY {
                     // Else what is between the workers would wait until a container is full.
                     input.advance_to(now);
                     advanced = now;
