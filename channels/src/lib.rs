@@ -56,9 +56,11 @@ mod fill;
 mod full;
 #[cfg(all(test, not(loom)))]
 mod ledger;
+mod scatter;
 mod slots;
 mod stamped;
 mod sync;
 
 pub use fill::fill;
 pub use full::Full;
+pub use scatter::scatter;

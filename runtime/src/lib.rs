@@ -55,6 +55,7 @@ mod bell;
 #[cfg(feature = "calendar")]
 pub mod calendar;
 mod control;
+mod dispatch;
 mod downstream;
 mod explain;
 mod graph;
@@ -79,6 +80,8 @@ mod task;
 mod worker;
 
 pub use bell::Bell;
+#[doc(hidden)]
+pub use dispatch::Dispatch;
 pub use explain::{ExplainedEdge, ExplainedTask, Explanation};
 pub use graph::{Graph, GraphError, JobPlan, RunError};
 pub use job::{BoxError, ChangeError, Failure, JobError, JobHandle, JobOptions, Tier};

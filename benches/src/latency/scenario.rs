@@ -59,7 +59,7 @@ const TWO_HOP_ROWS: [RowSpec; 3] = [
 const BURST_ROWS: [RowSpec; 1] = [against_rival("latency/burst-p999/timely", 0.999)];
 
 /// All there are.
-pub const SCENARIOS: [fn() -> Scenario; 9] = [
+pub const SCENARIOS: [fn() -> Scenario; 10] = [
     || two_hop("two-hop-100k", 100_000, &[]),
     || two_hop("two-hop-1M", 1_000_000, &TWO_HOP_ROWS),
     || two_hop("two-hop-10M", 10_000_000, &[]),
@@ -111,6 +111,15 @@ pub const SCENARIOS: [fn() -> Scenario; 9] = [
         rival: Some(("none is slow", |round| ours::beside_another(round, false))),
         threads: 2,
         rows: &[],
+    },
+    || Scenario {
+        name: "dispatch",
+        about: "ten thousand records of one number each, by the number's hash into eight lanes, and all batches handed on",
+        round: Round::new(Schedule::Steady { rate: 1_000_000 }, LASTS, WARM_UP),
+        ours: |_| ours::dispatch(),
+        rival: None,
+        threads: 1,
+        rows: &[RowSpec { id: "dispatch/10000", quantile: 0.5, against_us: Some(6.0) }],
     },
     || Scenario {
         name: "one-by-one",

@@ -2,7 +2,7 @@ use std::{hash::Hash, mem, sync::Arc};
 
 use crossbeam_utils::CachePadded;
 use nacreous_channels::{
-    fill,
+    fill, scatter,
     spsc::{self, Producer},
 };
 use nacreous_operators::{Batch, Keyed, Record, Stamp, Step, hash_key};
@@ -248,6 +248,15 @@ impl<B: AnyBatch> Stepwise for Outgoing<B> {
     }
 }
 
+impl<T> EdgeOut<T> {
+    /// The batch being filled, and at how many records it is full.
+    #[inline]
+    fn open_batch(&mut self) -> (&mut Vec<Record<T>>, usize) {
+        let full_at = self.open.full_at();
+        (self.open.records_mut(), full_at)
+    }
+}
+
 impl<T: Send + 'static> Downstream<T> for EdgeOut<T> {
     // HOT(edge.record)
     #[inline]
@@ -343,7 +352,37 @@ impl<K: Hash + Send + 'static, T: Send + 'static> Downstream<Keyed<K, T>> for Ro
         };
         self.lanes[lane].record(record);
     }
+
+    // HOT(route.records)
+    #[inline(always)]
+    fn records(&mut self, mut records: impl Iterator<Item = Record<Keyed<K, T>>>) {
+        let lanes = self.lanes.len();
+        if lanes == 1 {
+            return self.lanes[0].records(records);
+        }
+        if lanes > LANES_AT_ONCE {
+            return records.for_each(|record| self.record(record));
+        }
+        loop {
+            let open = self.lanes.iter_mut().map(EdgeOut::open_batch);
+            let lane = |record: &Record<Keyed<K, T>>| lane_of(hash_key(&record.value.key), lanes);
+            match scatter::<_, LANES_AT_ONCE>(open, &mut records, lane) {
+                None => return,
+                // Its batch is full: it is handed on, or grows.
+                Some((lane, record)) => {
+                    let lane = &mut self.lanes[lane];
+                    if lane.open.is_full() {
+                        lane.hand_on();
+                    }
+                    lane.record(record);
+                }
+            }
+        }
+    }
 }
+
+/// Records for more lanes than this are sent one by one.
+const LANES_AT_ONCE: usize = 16;
 
 /// Flushes each edge, whatever becomes of the others.
 pub(super) fn flush_all<T: Send + 'static>(
@@ -391,6 +430,43 @@ mod tests {
                 (0..8_000_u64).for_each(|key| counts[lane_of(hash_key(&(key << shift)), lanes)] += 1);
                 let even = 8_000 / lanes;
                 assert!(counts.iter().all(|count| count.abs_diff(even) < even / 2), "{lanes}: {counts:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn records_sent_together_go_where_they_go_one_by_one_also_when_lanes_are_full() {
+        for lanes in [1, 2, 3, 8, LANES_AT_ONCE, LANES_AT_ONCE + 1] {
+            for count in [0, 1, 100, 20 * lanes as u64 * SLOTS as u64] {
+                let record = |key: u64| Record {
+                    time: Timestamp::from_nanos(key.cast_signed()),
+                    value: Keyed { key, value: key },
+                };
+                let sent = |together: bool| {
+                    let (outs, mut ins): (Vec<_>, Vec<_>) = (0..lanes).map(|_| edge(4)).unzip();
+                    let mut route = Route::new(outs);
+                    if together {
+                        route.records((0..count).map(record));
+                    } else {
+                        (0..count).for_each(|key| route.record(record(key)));
+                    }
+                    let mut seen = vec![Vec::new(); lanes];
+                    loop {
+                        let flushed = route.flush(Extent::All).unwrap();
+                        for (consumer, seen) in ins.iter_mut().zip(&mut seen) {
+                            while let Some(batch) = consumer.batch() {
+                                seen.extend(batch.drain().map(|record| record.value.key));
+                                consumer.release(1);
+                            }
+                        }
+                        if flushed == Flushed::Clear {
+                            return seen;
+                        }
+                    }
+                };
+                let together = sent(true);
+                assert_eq!(together.iter().map(Vec::len).sum::<usize>() as u64, count);
+                assert_eq!(together, sent(false), "{lanes} lanes, {count} records");
             }
         }
     }

@@ -1,0 +1,162 @@
+//! Filling several buffers at once.
+
+use std::{array, ptr};
+
+/// Appends each item to the vector of the number that `place` says, counted from zero, up to the end of the items (`None`) or up to
+/// one for which there is no room below its vector's limit, or no such vector: that comes back with its number. A vector's limit is
+/// cut to what it has memory for. There may be `N` vectors at the most; of more, the others are not looked at.
+///
+/// As [`fill`](crate::fill) this keeps the lengths in one place until it is done, instead of each vector's. Should the iterator or
+/// `place` panic, all items before that are where they belong.
+///
+/// ```
+/// use nacreous_channels::scatter;
+///
+/// let mut parities = [Vec::with_capacity(8), Vec::with_capacity(8)];
+/// let mut numbers = 1..10;
+/// let vecs = parities.iter_mut().map(|vec| (vec, 3));
+/// let rest = scatter::<_, 2>(vecs, &mut numbers, |n| n % 2);
+/// assert_eq!(rest, Some((1, 7)));
+/// assert_eq!(parities, [vec![2, 4, 6], vec![1, 3, 5]]);
+/// assert_eq!(numbers, 8..10);
+/// ```
+// HOT(scatter)
+#[inline(always)]
+pub fn scatter<'a, T: 'a, const N: usize>(
+    vecs: impl Iterator<Item = (&'a mut Vec<T>, usize)>,
+    items: &mut impl Iterator<Item = T>,
+    place: impl Fn(&T) -> usize,
+) -> Option<(usize, T)> {
+    let mut vecs = vecs.fuse();
+    let mut filled = Filled { vecs: array::from_fn(|_| None), cursors: [Cursor::NONE; N] };
+    for (place, cursor) in filled.vecs.iter_mut().zip(&mut filled.cursors) {
+        let Some((vec, limit)) = vecs.next() else { break };
+        let room = limit.saturating_sub(vec.len());
+        let spare = vec.spare_capacity_mut();
+        *cursor = Cursor { next: spare.as_mut_ptr().cast::<T>(), left: room.min(spare.len()) };
+        *place = Some((vec, cursor.left));
+    }
+    while let Some(item) = items.next() {
+        let at = place(&item);
+        let Some(cursor) = filled.cursors.get_mut(at).filter(|cursor| cursor.left > 0) else {
+            return Some((at, item));
+        };
+        // SAFETY: `left` is how many spare places there are from `next` on, and it is not zero. They are the vector's, which is
+        // left alone until `filled` is dropped, so its memory has not moved.
+        unsafe { cursor.next.write(item) };
+        // SAFETY: the place behind one of the vector's is in its memory, or at its end.
+        cursor.next = unsafe { cursor.next.add(1) };
+        cursor.left -= 1;
+    }
+    None
+}
+
+/// Where the next item of a vector goes.
+#[derive(Debug)]
+struct Cursor<T> {
+    next: *mut T,
+    /// Spare places from there on.
+    left: usize,
+}
+
+impl<T> Cursor<T> {
+    /// Of no vector.
+    const NONE: Self = Self { next: ptr::null_mut(), left: 0 };
+}
+
+impl<T> Clone for Cursor<T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Cursor<T> {}
+
+/// Tells the vectors what has been written behind their ends, even if somebody panics.
+struct Filled<'a, T, const N: usize> {
+    /// Each with how many spare places there were.
+    vecs: [Option<(&'a mut Vec<T>, usize)>; N],
+    cursors: [Cursor<T>; N],
+}
+
+impl<T, const N: usize> Drop for Filled<'_, T, N> {
+    #[inline(always)]
+    fn drop(&mut self) {
+        for (vec, cursor) in self.vecs.iter_mut().zip(self.cursors) {
+            let Some((vec, room)) = vec else { break };
+            let length = vec.len() + (*room - cursor.left);
+            // SAFETY: this many items have been written from the old end on, within the capacity.
+            unsafe { vec.set_len(length) };
+        }
+    }
+}
+
+#[cfg(all(test, not(loom)))]
+mod tests {
+    use super::scatter;
+    use crate::ledger::{Ledger, panics};
+
+    #[test]
+    fn each_item_goes_where_it_belongs_and_what_has_no_room_comes_back() {
+        for seed in 0..200 {
+            let mut random = fastrand::Rng::with_seed(seed);
+            let vecs = random.usize(1..6);
+            let limits: Vec<usize> = (0..vecs).map(|_| random.usize(0..30)).collect();
+            let mut found: Vec<Vec<u32>> =
+                limits.iter().map(|_| Vec::with_capacity(random.usize(0..30))).collect();
+            let room: Vec<usize> =
+                found.iter().zip(&limits).map(|(vec, limit)| *limit.min(&vec.capacity())).collect();
+            let mut expected = vec![Vec::new(); vecs];
+            let items: Vec<u32> = (0..random.u32(0..100)).collect();
+            let places: Vec<usize> = items.iter().map(|_| random.usize(0..vecs)).collect();
+            let refused = items.iter().find(|item| {
+                let at = places[**item as usize];
+                let has_room = expected[at].len() < room[at];
+                if has_room {
+                    expected[at].push(**item);
+                }
+                !has_room
+            });
+            let mut rest = items.iter().copied();
+            let open = found.iter_mut().zip(limits.iter().copied());
+            let came_back = scatter::<_, 5>(open, &mut rest, |item| places[*item as usize]);
+            assert_eq!(came_back, refused.map(|item| (places[*item as usize], *item)), "seed {seed}");
+            assert_eq!(found, expected, "seed {seed}");
+            let behind = refused.map_or(items.len(), |item| *item as usize + 1);
+            assert!(rest.eq(items[behind..].iter().copied()), "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn an_item_for_a_vector_that_there_is_not_comes_back() {
+        let mut vec = Vec::with_capacity(4);
+        let one = |vec| std::iter::once((vec, 4));
+        assert_eq!(
+            scatter::<_, 2>(one(&mut vec), &mut [7].into_iter(), |_| 1),
+            Some((1, 7)),
+            "none was given"
+        );
+        assert_eq!(scatter::<_, 2>(one(&mut vec), &mut [7].into_iter(), |_| 9), Some((9, 7)), "none can be");
+        let mut more = [Vec::with_capacity(4), Vec::with_capacity(4)];
+        let both = more.iter_mut().map(|vec| (vec, 4));
+        assert_eq!(scatter::<_, 1>(both, &mut [7, 8].into_iter(), |item| item - 7), Some((1, 8)));
+        assert_eq!(more, [vec![7], vec![]]);
+    }
+
+    #[test]
+    fn items_before_a_panic_are_in_their_vectors_and_each_is_dropped_once() {
+        let ledger = Ledger::default();
+        let mut found = [Vec::with_capacity(8), Vec::with_capacity(8)];
+        let mut items = (0..8).map(|n| if n == 5 { panic!("on purpose") } else { ledger.entry(false) });
+        let turn = std::cell::Cell::new(0);
+        let place = |_: &_| {
+            turn.set(turn.get() + 1);
+            turn.get() % 2
+        };
+        let open = found.iter_mut().map(|vec| (vec, 8));
+        assert!(panics(|| _ = scatter::<_, 2>(open, &mut items, place)));
+        assert_eq!(found.each_ref().map(Vec::len), [2, 3]);
+        drop(found);
+        ledger.assert_each_dropped_once(5);
+    }
+}
