@@ -57,7 +57,7 @@ pub fn new_sellers_timely() -> Comparison {
 /// Runs over all events; a digest of the results.
 type Run = fn(Replay) -> u64;
 
-/// Passes in order of time, several times over, each time later by as long as they take.
+/// Events in order of time, several times over, each time later by as long as they take.
 #[derive(Clone, Copy)]
 struct Replay {
     block: &'static [Event],
@@ -165,7 +165,7 @@ where
     graph.iter(events).event_time(|event| event.at(), BoundedDisorder::NONE)
 }
 
-/// Passes by reference.
+/// Events by reference.
 fn source<I>(graph: &Graph, events: I) -> Stream<&'static Event, impl Upstream<Out = &'static Event> + use<I>>
 where
     I: Iterator<Item = &'static Event> + Send + 'static,
@@ -230,7 +230,7 @@ impl Drop for Digested {
 /// The numbers of the queries there are.
 pub const QUERIES: [u8; 11] = queries::QUERIES;
 
-/// Passes in order of time, to run queries over.
+/// Events in order of time, to run queries over.
 #[derive(Clone, Copy)]
 pub struct Events(&'static [Event]);
 

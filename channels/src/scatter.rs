@@ -158,5 +158,11 @@ mod tests {
         assert_eq!(found.each_ref().map(Vec::len), [2, 3]);
         drop(found);
         ledger.assert_each_dropped_once(5);
+
+        let mut found = [Vec::with_capacity(8)];
+        let open = found.iter_mut().map(|vec| (vec, 8));
+        let place = |item: &u32| if *item == 3 { panic!("on purpose") } else { 0 };
+        assert!(panics(|| _ = scatter::<_, 1>(open, &mut (0..8), place)));
+        assert_eq!(found, [vec![0, 1, 2]]);
     }
 }

@@ -288,6 +288,7 @@ struct Control {
 
 impl Control {
     fn new(plan: &mut Plan, watch: Arc<Watch>, stall_limit: Duration) -> Self {
+        watch.seen().latencies = plan.collectors.iter().map(Collector::begin).collect();
         Self {
             job: plan.job,
             watch,
@@ -407,8 +408,11 @@ impl Control {
 
     /// Takes up what has been noted of how long records take.
     fn collect(&mut self) {
-        self.collectors.iter_mut().for_each(Collector::collect);
-        self.watch.seen().latencies = self.collectors.iter().map(Collector::report).collect();
+        let mut seen = self.watch.seen();
+        self.collectors
+            .iter_mut()
+            .zip(&mut seen.latencies)
+            .for_each(|(collector, report)| collector.collect(report));
     }
 
     /// A task has ended. With the last one, workers may go: until then, each may be given another's.

@@ -78,8 +78,8 @@ pub struct JobOptions {
     /// An operator that holds its thread for longer than this is reported as a [`Stall`](crate::Stall).
     pub stall_limit: Duration,
     /// Whether the job measures how long records take from a source to a sink, and [reports](crate::JobReport::latencies) it.
-    /// Costs two looks at the clock a batch, some ten nanoseconds for each record that reaches a sink, and a megabyte for
-    /// each sink.
+    /// Costs two looks at the clock a batch, some ten nanoseconds for each record that reaches a sink, and one and a half megabytes
+    /// for each sink.
     pub measure_latency: bool,
 }
 

@@ -14,6 +14,7 @@ use std::{
 use hdrhistogram::Histogram;
 use nacreous_channels::spsc::{self, Receiver, Sender};
 use nacreous_operators::{Record, Stamp};
+use nacreous_watermark::Timestamp;
 
 use crate::{control::nanos, operator_name::OperatorName};
 
@@ -46,7 +47,9 @@ impl Latencies {
     /// Notes how long each of so many took. Does not allocate.
     #[inline]
     pub fn record_many(&mut self, took: Duration, count: u64) {
-        self.note(nanos(took), count);
+        if count > 0 {
+            self.note(nanos(took), count);
+        }
     }
 
     /// Adds all of another one's.
@@ -137,7 +140,7 @@ pub struct LatencyReport {
     /// counts from the record that closed it. Records that were read or gathered together count as the oldest of them.
     pub processing: Latencies,
     /// From the time of a record, or a result, to when the sink was given it, by the system's clock; what is from the future took
-    /// nothing. Empty for [`for_each`](crate::Stream::for_each) and [`discard`](crate::Stream::discard), which gather nothing.
+    /// nothing, and what has no time (rejected input) is left out. Empty for [`for_each`](crate::Stream::for_each) and [`discard`](crate::Stream::discard), which gather nothing.
     pub lag: Latencies,
 }
 
@@ -172,7 +175,7 @@ pub(crate) struct Gauge {
 /// The control thread's side.
 #[derive(Debug)]
 pub(crate) struct Collector {
-    report: LatencyReport,
+    sink: OperatorName,
     empty: Sender<Box<Generation>>,
     full: Receiver<Box<Generation>>,
     spare: Option<Box<Generation>>,
@@ -185,8 +188,7 @@ pub(crate) fn gauge(sink: OperatorName, began: Instant) -> (Gauge, Collector) {
     let (send_full, full) = spsc::channel(GENERATIONS * 2);
     let (oldest, newest) = (Stamp::NONE, Stamp::NONE);
     let gauge = Gauge { began, oldest, newest, own: Some(Box::default()), empty, full: send_full };
-    let report = LatencyReport { sink, processing: Latencies::default(), lag: Latencies::default() };
-    (gauge, Collector { report, empty: send_empty, full, spare: Some(Box::default()) })
+    (gauge, Collector { sink, empty: send_empty, full, spare: Some(Box::default()) })
 }
 
 impl Gauge {
@@ -194,7 +196,7 @@ impl Gauge {
     #[inline]
     pub(crate) fn stamp(&mut self, read_at: Stamp, gathered: bool) {
         self.newest = read_at;
-        if !gathered {
+        if !gathered || read_at < self.oldest {
             self.oldest = read_at;
         }
     }
@@ -204,7 +206,7 @@ impl Gauge {
         self.count(records.len() as u64);
         if let Some(own) = &mut self.own {
             let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, nanos);
-            for record in records {
+            for record in records.iter().filter(|record| record.time > Timestamp::MIN) {
                 let lag = i128::from(now) - i128::from(record.time.as_nanos());
                 own.lag.note(u64::try_from(lag.max(0)).unwrap_or(u64::MAX), 1);
             }
@@ -217,7 +219,6 @@ impl Gauge {
     /// So many records, the oldest of which has the stamp at hand, are dealt with now.
     pub(crate) fn count(&mut self, records: u64) {
         self.turn();
-        // What nobody has read, such as the results of an end, has no stamp.
         if records > 0
             && self.oldest.is_some()
             && let Some(own) = &mut self.own
@@ -255,11 +256,16 @@ impl Drop for Gauge {
 pub(crate) const EVERY: Duration = Duration::from_millis(100);
 
 impl Collector {
-    /// Adds what has come, and asks for more.
-    pub(crate) fn collect(&mut self) {
+    /// What is known when nothing is yet.
+    pub(crate) fn begin(&self) -> LatencyReport {
+        LatencyReport { sink: self.sink, processing: Latencies::default(), lag: Latencies::default() }
+    }
+
+    /// Adds what has come to the report of its sink, and asks for more.
+    pub(crate) fn collect(&mut self, report: &mut LatencyReport) {
         while let Some(mut full) = self.full.pop() {
             let Generation { processing, lag } = &mut *full;
-            for (all, part) in [(&mut self.report.processing, processing), (&mut self.report.lag, lag)] {
+            for (all, part) in [(&mut report.processing, processing), (&mut report.lag, lag)] {
                 if part.count() > 0 {
                     all.add(part);
                     part.clear();
@@ -273,17 +279,10 @@ impl Collector {
             self.spare = Some(full.0);
         }
     }
-
-    /// What is known by now.
-    pub(crate) fn report(&self) -> LatencyReport {
-        self.report.clone()
-    }
 }
 
 #[cfg(test)]
 mod tests {
-    use nacreous_watermark::Timestamp;
-
     use super::*;
 
     #[test]
@@ -291,10 +290,10 @@ mod tests {
         for seed in 0..100 {
             let mut random = fastrand::Rng::with_seed(seed);
             let (mut gauge, mut collector) = gauge(OperatorName::here(&"sink"), Instant::now());
-            let mut noted = 0;
+            let (mut noted, mut report) = (0, collector.begin());
             for _ in 0..random.usize(0..40) {
                 match random.u8(0..3) {
-                    0 => collector.collect(),
+                    0 => collector.collect(&mut report),
                     1 => gauge.stamp(stamp_since(gauge.began), false),
                     _ => {
                         gauge.stamp(stamp_since(gauge.began), false);
@@ -306,8 +305,8 @@ mod tests {
                 }
             }
             drop(gauge);
-            collector.collect();
-            let LatencyReport { processing, lag, .. } = collector.report();
+            collector.collect(&mut report);
+            let LatencyReport { processing, lag, .. } = report;
             assert_eq!((processing.count(), lag.count()), (noted, noted), "seed {seed}");
         }
     }
@@ -316,20 +315,32 @@ mod tests {
     fn records_that_gather_count_from_the_oldest() {
         let began = Instant::now();
         let (mut gauge, mut collector) = gauge(OperatorName::here(&"sink"), began);
-        let stamped = |ms: u64| Stamp::at(ms * 1_000_000);
-        gauge.began = began.checked_sub(Duration::from_millis(100)).expect("the machine has run for longer");
+        let stamped = |s: u64| Stamp::at(s * 1_000_000_000);
+        gauge.began = began.checked_sub(Duration::from_secs(100)).expect("the machine has run for longer");
         gauge.stamp(stamped(10), false);
         gauge.stamp(stamped(90), true);
-        let records = [Record { time: Timestamp::MIN, value: () }; 2];
+        let records = [Record { time: Timestamp::from_nanos(0), value: () }; 2];
         gauge.note(&records[..1], false);
         gauge.note(&records[1..], true);
         gauge.note(&records[..1], true);
+        gauge.stamp(stamped(90), false);
+        gauge.stamp(stamped(20), true);
+        gauge.note(&[Record { time: Timestamp::MIN, value: () }], true);
         drop(gauge);
-        collector.collect();
-        let LatencyReport { processing, lag, .. } = collector.report();
-        assert!(processing.quantile(0.6) >= Duration::from_millis(89), "{processing}");
-        assert!(processing.min() >= Duration::from_millis(9), "{processing}");
-        assert!(processing.min() < Duration::from_millis(90), "{processing}");
+        let mut report = collector.begin();
+        collector.collect(&mut report);
+        let LatencyReport { processing, lag, .. } = report;
+        let seconds = |quantile| processing.quantile(quantile).as_secs();
+        assert!(
+            (9..80).contains(&seconds(0.25)),
+            "the one that nothing older was gathered with: {processing}"
+        );
+        assert!(
+            (79..89).contains(&seconds(0.5)),
+            "the one that came from another lane, and had waited: {processing}"
+        );
+        assert!(seconds(0.75) >= 89, "those that were gathered with the oldest: {processing}");
+        assert_eq!((processing.count(), lag.count()), (4, 3), "what has no time is not behind it");
         assert!(lag.min() >= Latencies::LONGEST.mul_f64(0.999), "{lag}");
     }
 }

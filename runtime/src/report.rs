@@ -46,7 +46,7 @@ pub struct JobReport {
     /// Operators that held their thread for longer than the job's limit, in the order they were noticed.
     pub stalls: Vec<Stall>,
     /// How long records took to each sink, if [that is measured](crate::JobOptions::measure_latency). Of a job that is running it
-    /// is a tenth of a second old, and more where nothing came to a sink meanwhile.
+    /// is up to two tenths of a second old, and more where nothing came to a sink meanwhile.
     pub latencies: Vec<LatencyReport>,
 }
 

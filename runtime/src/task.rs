@@ -85,8 +85,8 @@ enum Ending {
     GoingBack,
 }
 
-/// How many steps a task takes at the most before it hands on also what does not fill a batch: input that never
-/// runs dry must not hold anything back for ever.
+/// How many steps a task takes at the most before it hands on also what does not fill a batch, to whoever waits for it: input that
+/// never runs dry must not hold anything back for ever.
 const STEPS_MAX: u32 = 64;
 
 /// What a task does after it has settled what it owes.
@@ -136,12 +136,14 @@ impl Outlet {
             return Extent::Full;
         }
         self.steps = 0;
-        Extent::All
+        if self.ending.is_none() { Extent::Dry } else { Extent::All }
     }
 
     /// Makes room and pays what is owed, as far as that goes; to be called before taking input.
     fn settle(&mut self, down: &mut dyn Stepwise, extent: Extent) -> Result<Next, Halt> {
         if down.flush(extent)? == Flushed::Blocked {
+            // Nothing comes to what has gathered for others until this is over.
+            let _ = down.flush(Extent::Dry)?;
             return Ok(Next::Return(Progress::Blocked));
         }
         if self.pay_one(down) {

@@ -42,6 +42,8 @@ pub(super) struct Away {
     home: usize,
     /// What records are judged by from here on.
     judged_by: Watermark,
+    /// When what goes on here was read.
+    read_at: Stamp,
     berth: Arc<Berth>,
 }
 
@@ -74,8 +76,11 @@ impl Away {
         rest.change(&mut Change::go_on(Manner::STEPWISE));
         let tail = Tail { rest: Some(rest), berth: Arc::clone(&berth), timed: false };
         let task = Box::new(EdgeTask::tail(unplaced, Box::new(tail), stand));
-        let (home, judged_by) = (knife.from, stand.judging);
-        (Box::new(Self { out: Some(out), recalled: false, ended: false, home, judged_by, berth }), task)
+        let (home, judged_by, read_at) = (knife.from, stand.judging, Stamp::NONE);
+        (
+            Box::new(Self { out: Some(out), recalled: false, ended: false, home, judged_by, read_at, berth }),
+            task,
+        )
     }
 
     /// What was cut off, if it has come back.
@@ -86,6 +91,9 @@ impl Away {
         let mut returned = self.berth.returned().take()?;
         returned.change(&mut Change::MoveTo(self.home));
         returned.judge_by(self.judged_by);
+        if self.read_at.is_some() {
+            returned.stamp(self.read_at);
+        }
         Some(returned)
     }
 }
@@ -105,6 +113,7 @@ impl Stepwise for Away {
     }
 
     fn stamp(&mut self, read_at: Stamp) {
+        self.read_at = read_at;
         self.out.iter_mut().for_each(|out| out.stamp(read_at));
     }
 

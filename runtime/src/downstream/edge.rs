@@ -190,7 +190,8 @@ impl<B: AnyBatch> Stepwise for Outgoing<B> {
     /// A batch keeps the stamp of the oldest record in it.
     fn stamp(&mut self, read_at: Stamp) {
         self.read_at = read_at;
-        if self.open.is_empty() {
+        // Of several lanes, the next batch may have waited for longer than the one before.
+        if self.open.is_empty() || read_at < self.open.read_at() {
             self.open.stamp(read_at);
         }
     }

@@ -72,6 +72,7 @@ impl<B: AnyBatch> Task for EdgeTask<B> {
                 let edge = &mut self.lanes[lane];
                 let batch = edge.batch().expect("the lane was just seen to have a batch");
                 if self.down.prepare(batch.len()) == Prepared::Waiting {
+                    let _ = self.down.flush(Extent::Dry)?;
                     return Ok(Progress::Blocked);
                 }
                 let records = batch.len();

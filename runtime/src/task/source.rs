@@ -12,7 +12,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nacreous_operators::{Prepared, Record, Step};
+use nacreous_operators::{Prepared, Record, Stamp, Step};
 use nacreous_watermark::{BoundedDisorder, Cadence, Timestamp, Watermark};
 
 use super::{Ending, Next, Outlet, Progress, Task};
@@ -250,6 +250,12 @@ impl<T: Send + 'static, R: Send + 'static, C, D: Downstream<T>> Inlet<T, R, C, D
         true
     }
 
+    /// Says when what comes of this step was read.
+    fn stamp(&mut self, read_at: Stamp) {
+        self.rejects.iter_mut().for_each(|rejects| rejects.stamp(read_at));
+        self.down.stamp(read_at);
+    }
+
     /// Whether this step may take more.
     #[inline(always)]
     fn demand(&self) -> Demand {
@@ -301,6 +307,9 @@ where
 {
     fn take_input(&mut self) -> Result<Progress, Halt> {
         let inlet = &mut self.inlet;
+        if let Some(began) = self.stamped_from {
+            inlet.stamp(stamp_since(began));
+        }
         if self.requests.fail.is_raised() {
             inlet.outlet.ending = Some(Ending::BrokenOff);
             return Ok(Progress::Made);
@@ -313,10 +322,8 @@ where
         let quantum = pace.map_or(self.batch, Pace::records);
         inlet.down.begin_lap();
         if inlet.down.prepare(quantum) == Prepared::Waiting {
+            let _ = inlet.down.flush(Extent::Dry)?;
             return Ok(Progress::Blocked);
-        }
-        if let Some(began) = self.stamped_from {
-            inlet.down.stamp(stamp_since(began));
         }
         let before = inlet.records_in;
         inlet.allow(if self.watermark_every.is_some() { quantum.min(self.until_due) } else { quantum });
