@@ -36,7 +36,7 @@ pub fn scatter<'a, T: 'a, const N: usize>(
         *cursor = Cursor { next: spare.as_mut_ptr().cast::<T>(), left: room.min(spare.len()) };
         *place = Some((vec, cursor.left));
     }
-    while let Some(item) = items.next() {
+    for item in items {
         let at = place(&item);
         let Some(cursor) = filled.cursors.get_mut(at).filter(|cursor| cursor.left > 0) else {
             return Some((at, item));
@@ -130,7 +130,9 @@ mod tests {
     #[test]
     fn an_item_for_a_vector_that_there_is_not_comes_back() {
         let mut vec = Vec::with_capacity(4);
-        let one = |vec| std::iter::once((vec, 4));
+        fn one(vec: &mut Vec<usize>) -> impl Iterator<Item = (&mut Vec<usize>, usize)> {
+            std::iter::once((vec, 4))
+        }
         assert_eq!(
             scatter::<_, 2>(one(&mut vec), &mut [7].into_iter(), |_| 1),
             Some((1, 7)),

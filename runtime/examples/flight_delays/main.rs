@@ -35,15 +35,15 @@ pub(crate) fn flight_delays(options: &Options, input: Flights) -> Result<Graph, 
     let results = output::results(options)?;
     if options.lateness().is_some() {
         // Corrections come behind the watermark: in order, what they correct would be held back and come after them.
-        delays.to(results);
+        delays.to(results).named("results");
     } else {
-        delays.order_by(|result| result.key).to(results);
+        delays.order_by(|result| result.key).to(results).named("results");
     }
     if let Some(path) = &options.late {
-        late.to(output::late(path)?);
+        late.to(output::late(path)?).named("late");
     }
     if let Some(path) = &options.rejected {
-        rejected.to(output::rejected(path)?);
+        rejected.to(output::rejected(path)?).named("rejected");
     }
     Ok(graph)
 }

@@ -142,6 +142,7 @@ pub(crate) fn summary(report: &JobReport) {
     for LatencyReport { sink, processing, .. } in
         report.latencies.iter().filter(|sink| sink.processing.count() > 0)
     {
+        let sink = sink.label().unwrap_or(sink.kind());
         say(format_args!("from reading to {sink}: {processing}"));
     }
 }
