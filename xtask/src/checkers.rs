@@ -54,6 +54,8 @@ pub(crate) fn tsan(root: &Path) -> Result<Check, Failure> {
             // The sanitizer is not stable yet; this lets the toolchain at hand take its flags all the same.
             .env("RUSTC_BOOTSTRAP", "1")
             .env("RUSTFLAGS", "-Zsanitizer=thread -Cunsafe-allow-abi-mismatch=sanitizer")
+            // What is left out is named by functions, some of which are compiled into others.
+            .env("CARGO_PROFILE_TEST_DEBUG", "line-tables-only")
             .env("TSAN_OPTIONS", format!("suppressions={}", root.join("xtask/tsan.supp").display()))
             .current_dir(root)
             .output()
