@@ -38,10 +38,8 @@ use crate::{
 /// What the control thread reacts to.
 #[derive(Debug)]
 pub(crate) enum Event {
-    /// The user wants the job to stop in good order, by then.
+    /// Sources have been asked to stop. What they have read is to be worked off by then.
     Stop(Option<Instant>),
-    /// The user wants the job gone.
-    Cancel,
     /// Something went wrong in a worker, which goes on with its other tasks.
     Failed(Failure),
     /// A worker has ended.
@@ -81,7 +79,9 @@ pub(crate) struct Requests {
 /// What a job shares with those who look at it.
 #[derive(Debug)]
 pub(crate) struct Watch {
-    pub(crate) requests: Arc<Requests>,
+    requests: Arc<Requests>,
+    /// Of all workers.
+    wakers: Arc<[Waker]>,
     pub(crate) began: Instant,
     lifecycle: Lifecycle,
     layout: Mutex<Layout>,
@@ -118,6 +118,36 @@ pub(crate) fn nanos(time: Duration) -> u64 {
 impl Watch {
     pub(crate) fn status(&self) -> JobStatus {
         self.lifecycle.status()
+    }
+
+    /// Has sources behave as if their input had ended.
+    ///
+    /// Whoever asks for something tells the workers itself. By way of the control thread it would take longer: that one may have
+    /// to wait for a core, as long as the workers keep theirs busy.
+    pub(crate) fn ask_stop(&self) {
+        self.requests.stop.raise();
+        self.wake_all();
+    }
+
+    /// Has workers drop everything.
+    pub(crate) fn ask_cancel(&self) {
+        self.requests.cancel.raise();
+        self.wake_all();
+    }
+
+    /// Has sources read no more, and end without an end.
+    fn ask_fail(&self) {
+        self.requests.fail.raise();
+        self.wake_all();
+    }
+
+    pub(crate) fn is_cancelled(&self) -> bool {
+        self.requests.cancel.is_raised()
+    }
+
+    /// Has each worker look at what it is asked to do.
+    fn wake_all(&self) {
+        self.wakers.iter().for_each(Waker::wake);
     }
 
     /// The sum of what all tasks have published.
@@ -242,6 +272,7 @@ pub(crate) fn start(mut plan: Plan, stall_limit: Duration) -> Result<Arc<Job>, F
     let mailbox = Mailbox { events, control: plan.control.waker() };
     let watch = Arc::new(Watch {
         requests: Arc::clone(&plan.requests),
+        wakers: Arc::clone(&plan.wakers),
         began: Instant::now(),
         lifecycle: Lifecycle::new(),
         layout: Mutex::new(mem::take(&mut plan.layout)),
@@ -271,8 +302,6 @@ struct Control {
     /// The first thing that went wrong.
     failure: Option<Failure>,
     threads: Vec<JoinHandle<()>>,
-    /// By worker.
-    wakers: Vec<Waker>,
     providers: Vec<Box<dyn Provide>>,
     stalls: StallDetector,
     /// Where it is noted how long records take, and when it is to be asked for next.
@@ -294,7 +323,6 @@ impl Control {
             watch,
             failure: None,
             threads: Vec::new(),
-            wakers: plan.workers.iter().map(|worker| worker.parker.waker()).collect(),
             providers: mem::take(&mut plan.providers),
             stalls: StallDetector::new(stall_limit),
             collectors: mem::take(&mut plan.collectors),
@@ -347,7 +375,7 @@ impl Control {
                 Ok(handle) => self.threads.push(handle),
                 Err(error) => {
                     self.fail(Failure::Thread { thread, error });
-                    self.cancel();
+                    self.watch.ask_cancel();
                     break;
                 }
             }
@@ -362,7 +390,6 @@ impl Control {
             while let Ok(event) = inbox.try_recv() {
                 match event {
                     Event::Stop(until) => self.drain(until),
-                    Event::Cancel => self.cancel(),
                     Event::Failed(failure) => self.fail(failure),
                     Event::Exited => {
                         running -= 1;
@@ -392,7 +419,7 @@ impl Control {
         }
         if self.drain_until.is_some_and(|until| until <= now) {
             self.drain_until = None;
-            self.cancel();
+            self.watch.ask_cancel();
         }
         if self.stalls.is_due(now) {
             let layout = self.watch.layout();
@@ -420,14 +447,14 @@ impl Control {
         self.tasks -= 1;
         if self.tasks == 0 {
             self.watch.switchboard.iter().for_each(Switchboard::close);
-            self.wake_all();
+            self.watch.wake_all();
         }
     }
 
     /// A worker has ended. If there were tasks left for it to be given, they would wait for ever.
     fn miss_worker(&mut self) {
         if self.watch.switchboard.is_some() && self.tasks > 0 {
-            self.cancel();
+            self.watch.ask_cancel();
         }
     }
 
@@ -448,24 +475,11 @@ impl Control {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),
         };
-        self.watch.requests.stop.raise();
-        self.wake_all();
-    }
-
-    fn cancel(&mut self) {
-        self.watch.requests.cancel.raise();
-        self.wake_all();
-    }
-
-    /// Has each worker look at what it is asked to do.
-    fn wake_all(&self) {
-        self.wakers.iter().for_each(Waker::wake);
     }
 
     fn fail(&mut self, failure: Failure) {
         self.failure.get_or_insert(failure);
-        self.watch.requests.fail.raise();
-        self.wake_all();
+        self.watch.ask_fail();
     }
 
     fn tear_down(&mut self) {
@@ -485,7 +499,7 @@ impl Control {
 
     fn conclude(self) -> Result<JobReport, JobError> {
         let report = self.watch.report();
-        let cancelled = self.watch.requests.cancel.is_raised();
+        let cancelled = self.watch.is_cancelled();
         let unbalanced = || imbalance(&report).or_else(|| loss(&report)).filter(|_| !cancelled);
         let failure = self.failure.or_else(unbalanced);
         self.watch.lifecycle.enter(match (&failure, cancelled) {

@@ -310,10 +310,11 @@ impl Job {
     }
 
     pub(crate) fn cancel(&self) {
-        self.mailbox.post(Event::Cancel);
+        self.watch.ask_cancel();
     }
 
     pub(crate) fn stop(&self, deadline: Duration) {
+        self.watch.ask_stop();
         // A deadline beyond what the clock can count is none.
         self.mailbox.post(Event::Stop(Instant::now().checked_add(deadline)));
     }

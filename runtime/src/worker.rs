@@ -134,7 +134,7 @@ impl Worker {
         let mut idling = false;
         let mut switches = Switches::of(self);
         while !tasks.is_empty() || switches.may_bring_tasks() {
-            if self.watch.requests.cancel.is_raised() {
+            if self.watch.is_cancelled() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
                 return;
             }
