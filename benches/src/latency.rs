@@ -3,6 +3,7 @@
 //! A virtual machine loses milliseconds to its host now and then. So each scenario is many short rounds, ours, the rival's and a
 //! loop that does nothing but look at the clock in turn, and each percentile is told as the median over the rounds and the best.
 
+mod dispatch;
 pub(crate) mod load;
 mod ours;
 mod overload;

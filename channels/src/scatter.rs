@@ -1,13 +1,13 @@
 //! Filling several buffers at once.
 
-use std::{array, ptr};
+use std::{array, ops::Range, ptr};
 
 /// Appends each item to the vector of the number that `place` says, counted from zero, up to the end of the items (`None`) or up to
 /// one for which there is no room below its vector's limit, or no such vector: that comes back with its number. A vector's limit is
 /// cut to what it has memory for. There may be `N` vectors at the most; of more, the others are not looked at.
 ///
 /// As [`fill`](crate::fill) this keeps the lengths in one place until it is done, instead of each vector's. Should the iterator or
-/// `place` panic, all items before that are where they belong.
+/// `place` panic, all items before that are where they belong. Items must have a size, which the compiler checks.
 ///
 /// ```
 /// use nacreous_channels::scatter;
@@ -27,26 +27,29 @@ pub fn scatter<'a, T: 'a, const N: usize>(
     items: &mut impl Iterator<Item = T>,
     place: impl Fn(&T) -> usize,
 ) -> Option<(usize, T)> {
+    const { assert!(size_of::<T>() > 0, "items without size cannot be counted by where the next one goes") };
     let mut vecs = vecs.fuse();
     let mut filled = Filled { vecs: array::from_fn(|_| None), cursors: [Cursor::NONE; N] };
     for (place, cursor) in filled.vecs.iter_mut().zip(&mut filled.cursors) {
         let Some((vec, limit)) = vecs.next() else { break };
         let room = limit.saturating_sub(vec.len());
         let spare = vec.spare_capacity_mut();
-        *cursor = Cursor { next: spare.as_mut_ptr().cast::<T>(), left: room.min(spare.len()) };
-        *place = Some((vec, cursor.left));
+        let usable = room.min(spare.len());
+        let open = &mut spare[..usable];
+        let Range { start, end } = open.as_mut_ptr_range();
+        *cursor = Cursor { next: start.cast::<T>(), end: end.cast::<T>() };
+        *place = Some((vec, start.cast::<T>()));
     }
     for item in items {
         let at = place(&item);
-        let Some(cursor) = filled.cursors.get_mut(at).filter(|cursor| cursor.left > 0) else {
+        let Some(cursor) = filled.cursors.get_mut(at).filter(|cursor| cursor.next < cursor.end) else {
             return Some((at, item));
         };
-        // SAFETY: `left` is how many spare places there are from `next` on, and it is not zero. They are the vector's, which is
-        // left alone until `filled` is dropped, so its memory has not moved.
+        // SAFETY: from `next` up to `end` there are spare places, and one at least. They are the vector's, which is left alone until
+        // `filled` is dropped, so its memory has not moved.
         unsafe { cursor.next.write(item) };
         // SAFETY: the place behind one of the vector's is in its memory, or at its end.
         cursor.next = unsafe { cursor.next.add(1) };
-        cursor.left -= 1;
     }
     None
 }
@@ -55,13 +58,13 @@ pub fn scatter<'a, T: 'a, const N: usize>(
 #[derive(Debug)]
 struct Cursor<T> {
     next: *mut T,
-    /// Spare places from there on.
-    left: usize,
+    /// Behind the last place that may be used.
+    end: *mut T,
 }
 
 impl<T> Cursor<T> {
     /// Of no vector.
-    const NONE: Self = Self { next: ptr::null_mut(), left: 0 };
+    const NONE: Self = Self { next: ptr::null_mut(), end: ptr::null_mut() };
 }
 
 impl<T> Clone for Cursor<T> {
@@ -74,8 +77,8 @@ impl<T> Copy for Cursor<T> {}
 
 /// Tells the vectors what has been written behind their ends, even if somebody panics.
 struct Filled<'a, T, const N: usize> {
-    /// Each with how many spare places there were.
-    vecs: [Option<(&'a mut Vec<T>, usize)>; N],
+    /// Each with where its spare places began.
+    vecs: [Option<(&'a mut Vec<T>, *mut T)>; N],
     cursors: [Cursor<T>; N],
 }
 
@@ -83,8 +86,9 @@ impl<T, const N: usize> Drop for Filled<'_, T, N> {
     #[inline(always)]
     fn drop(&mut self) {
         for (vec, cursor) in self.vecs.iter_mut().zip(self.cursors) {
-            let Some((vec, room)) = vec else { break };
-            let length = vec.len() + (*room - cursor.left);
+            let Some((vec, begin)) = vec else { break };
+            // SAFETY: `next` has come from `begin`, item by item, in the vector's memory.
+            let length = vec.len() + unsafe { cursor.next.offset_from_unsigned(*begin) };
             // SAFETY: this many items have been written from the old end on, within the capacity.
             unsafe { vec.set_len(length) };
         }

@@ -1,12 +1,8 @@
 //! The pipelines in the runtime.
 
-use std::{
-    hint::black_box,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{thread, time::Duration};
 
-use nacreous::{Dispatch, Latencies, Tier, prelude::*};
+use nacreous::{Latencies, Tier, prelude::*};
 
 use super::{
     KEYS, WINDOW,
@@ -91,28 +87,6 @@ pub(crate) fn beside_another(round: &Round, pauses: bool) -> Latencies {
     let mut all = Latencies::default();
     found.iter().for_each(|measured| all.add(&measured.take()));
     all
-}
-
-/// How long it takes to send ten thousand numbers off, by key, over eight lanes.
-pub(crate) fn dispatch() -> Latencies {
-    const SENT: usize = 10_000;
-    const TIMES: usize = 2_000;
-    let mut random = fastrand::Rng::with_seed(48);
-    let numbers: Vec<u64> = (0..SENT).map(|_| random.u64(..)).collect();
-    let sum = numbers.iter().fold(0_u64, |sum, number| sum.wrapping_add(*number));
-    let mut exchange = Dispatch::new(8, JobOptions::DEFAULT.batch);
-    let mut latencies = Latencies::default();
-    for time in 0..TIMES + TIMES / 10 {
-        let began = Instant::now();
-        let sent = exchange.send(black_box(&numbers));
-        let took = began.elapsed();
-        assert!(sent, "there is room for a few batches a lane");
-        assert_eq!(exchange.receive(), (SENT as u64, sum), "all of it arrives");
-        if time >= TIMES / 10 {
-            latencies.record(took);
-        }
-    }
-    latencies
 }
 
 /// The end of the window that a result is of.

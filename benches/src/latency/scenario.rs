@@ -9,7 +9,7 @@ use nacreous::Latencies;
 use serde::Serialize;
 
 use super::{
-    KEYS,
+    KEYS, dispatch,
     load::{Round, hiccups},
     ours,
     schedule::Schedule,
@@ -114,10 +114,11 @@ pub const SCENARIOS: [fn() -> Scenario; 10] = [
     },
     || Scenario {
         name: "dispatch",
-        about: "ten thousand records of one number each, by the number's hash into eight lanes, and all batches handed on",
+        about: "ten thousand records of one number each, by the number's hash into eight lanes, and all batches handed on; by hand they only go to \
+            the ends of eight vectors",
         round: Round::new(Schedule::Steady { rate: 1_000_000 }, LASTS, WARM_UP),
-        ours: |_| ours::dispatch(),
-        rival: None,
+        ours: |_| dispatch::ours(),
+        rival: Some(("by hand", |_| dispatch::by_hand())),
         threads: 1,
         rows: &[RowSpec { id: "dispatch/10000", quantile: 0.5, against_us: Some(6.0) }],
     },
