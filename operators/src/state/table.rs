@@ -407,7 +407,7 @@ impl<K: Hash + Eq + 'static, S> Base<'_, K, S> {
     /// The value of a key that is among those expected. If it is not, or is new, where the search for it has stopped.
     #[inline(always)]
     pub(crate) fn value(&mut self, key: &K) -> Result<&mut S, Stopped> {
-        if find_directly(self.direct, key).is_some() {
+        if is_unit::<K>() || find_directly(self.direct, key).is_some() {
             return self.value_of_small(key).ok_or(Stopped::NOWHERE);
         }
         self.value_of_other(key)

@@ -1,3 +1,4 @@
+mod dispersal;
 mod firing;
 mod parts;
 mod recent;
@@ -23,6 +24,7 @@ use crate::{
     queue::{Combine, Queue},
     state::{KeyTable, Stopped},
 };
+use dispersal::Dispersal;
 use firing::Firing;
 pub(super) use parts::Coming;
 use recent::Recent;
@@ -52,8 +54,9 @@ pub(super) type QueueOf<A, T> =
 /// watermark, where others are further behind, is held until they are not.
 ///
 /// # Cost
-/// A record: one look-up of its key in its slice, which leads to its accumulator; a search among the open slices where it
-/// does not lie in the same slice as the record before. A record behind the watermark: a look-up and the algorithm's cost, once for
+/// A record: one look-up of its key in its slice, which leads to its accumulator. Where it does not lie in the same slice as the
+/// record before, its slice is computed, and searched for among those open if slices differ in length or some are missing.
+/// (Where many come out of order, the slice of each is computed: that takes less than a branch that cannot be foreseen.) A record behind the watermark: a look-up and the algorithm's cost, once for
 /// each window that it corrects. A closing window of one slice: nothing but its results; of several:
 /// a look-up for each key in each slice that has come in, a visit to each key, and the algorithm's cost. Memory: each key with its
 /// accumulator, in each slice that lies in an open window and has records of it; nothing is kept of a key without. It grows ahead
@@ -81,6 +84,7 @@ pub struct WindowFold<K, A: Aggregate<T>, T, W = Sliding> {
     own: (Watermark, Closing),
     held: Held<Keyed<K, T>>,
     firing: Firing<K, A::Acc>,
+    dispersal: Dispersal,
     fault: Option<Fault>,
     tally: Tally,
     values: PhantomData<fn(T)>,
@@ -172,6 +176,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
             own: (Watermark::MIN, Closing::NONE),
             held: Held::new(),
             firing: Firing::none(),
+            dispersal: Dispersal::default(),
             fault: None,
             tally: Tally::default(),
             values: PhantomData,
@@ -223,6 +228,12 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         } else {
             self.held.hold(watermark, record);
         }
+    }
+
+    /// How many records have been added.
+    #[inline]
+    fn added(&self) -> u64 {
+        self.tally.on_time + self.recent.records
     }
 
     /// How many accumulators there are, and records that wait.
@@ -394,9 +405,19 @@ where
         mut records: impl Iterator<Item = Record<Keyed<K, T>>>,
         out: &mut impl Emit<Self::Out>,
     ) {
-        let mut before = self.recent.records;
+        let added_before = self.added();
+        if self.dispersal.is_wide() {
+            let mut others = 0;
+            while let Some(record) = self.add_dispersed(&mut records) {
+                self.on_record(record, out);
+                others += 1;
+            }
+            return self.dispersal.wide(self.added() - added_before, others);
+        }
+        let (mut before, mut strays) = (self.recent.records, 0);
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
             let has_added = self.recent.records != before;
+            strays += u64::from(stopped.is_none());
             match stopped {
                 Some(stopped) => self.begin(record, stopped, out),
                 None if has_added && self.add_aside(&record) => {}
@@ -404,6 +425,7 @@ where
             }
             before = self.recent.records;
         }
+        self.dispersal.near(self.added() - added_before, strays);
     }
 
     /// Fires the windows that end at or before the watermark, oldest first; records that were held are taken up in between, when
@@ -453,8 +475,7 @@ where
     }
 
     fn tally(&self) -> Tally {
-        let on_time = self.tally.on_time + self.recent.records;
-        Tally { on_time, held: self.accumulators() as u64, ..self.tally }
+        Tally { on_time: self.added(), held: self.accumulators() as u64, ..self.tally }
     }
 }
 

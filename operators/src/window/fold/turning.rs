@@ -4,7 +4,7 @@ use std::{hash::Hash, mem};
 
 use nacreous_watermark::Timestamp;
 
-use super::{Closing, Slice, WindowFold};
+use super::{Closing, Slice, WindowFold, dispersal::slices_within};
 use crate::{Aggregate, Keyed, Record, window::Slicing};
 
 /// Where a record goes.
@@ -17,7 +17,7 @@ pub(super) enum Place {
 
 impl<K, A> Slice<K, A> {
     #[inline]
-    fn contains(&self, time: i64) -> bool {
+    pub(super) fn contains(&self, time: i64) -> bool {
         time.wrapping_sub(self.start).cast_unsigned() < self.length
     }
 }
@@ -86,8 +86,7 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     fn guessed_at(&self, time: i64) -> Option<usize> {
         let first = self.slices.front()?;
         let since = time.wrapping_sub(first.start).cast_unsigned();
-        let slices = (u128::from(since) * u128::from(self.a_slice_in)) >> u64::BITS;
-        usize::try_from(slices).ok()
+        Some(slices_within(since, self.a_slice_in))
     }
 
     /// Adds a record to an earlier slice than the recent one, which stays; false if it has none, or its key is new there.
