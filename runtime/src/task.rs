@@ -194,3 +194,6 @@ impl Outlet {
         true
     }
 }
+
+#[cfg(test)]
+mod tests;
