@@ -6,8 +6,9 @@ use std::{array, ops::Range, ptr};
 /// one for which there is no room below its vector's limit, or no such vector: that comes back with its number. A vector's limit is
 /// cut to what it has memory for. There may be `N` vectors at the most; of more, the others are not looked at.
 ///
-/// As [`fill`](crate::fill) this keeps the lengths in one place until it is done, instead of each vector's. Should the iterator or
-/// `place` panic, all items before that are where they belong. Items must have a size, which the compiler checks.
+/// As [`fill`](crate::fill) this leaves the vectors' lengths alone until it is done: where the next item of each goes is kept in one
+/// place. Should the iterator or `place` panic, all items before that are where they belong. With items that have no size it does not
+/// compile.
 ///
 /// ```
 /// use nacreous_channels::scatter;
@@ -87,7 +88,8 @@ impl<T, const N: usize> Drop for Filled<'_, T, N> {
     fn drop(&mut self) {
         for (vec, cursor) in self.vecs.iter_mut().zip(self.cursors) {
             let Some((vec, begin)) = vec else { break };
-            // SAFETY: `next` has come from `begin`, item by item, in the vector's memory.
+            // SAFETY: `next` has come from `begin`, which is in the vector's memory, forward by whole items in the same memory, or not at
+            // all.
             let length = vec.len() + unsafe { cursor.next.offset_from_unsigned(*begin) };
             // SAFETY: this many items have been written from the old end on, within the capacity.
             unsafe { vec.set_len(length) };

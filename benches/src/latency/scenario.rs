@@ -120,7 +120,10 @@ pub const SCENARIOS: [fn() -> Scenario; 10] = [
         ours: |_| dispatch::ours(),
         rival: Some(("by hand", |_| dispatch::by_hand())),
         threads: 1,
-        rows: &[RowSpec { id: "dispatch/10000", quantile: 0.5, against_us: Some(6.0) }],
+        rows: &[
+            RowSpec { id: "dispatch/10000", quantile: 0.5, against_us: Some(6.0) },
+            against_rival("dispatch/10000/hand", 0.5),
+        ],
     },
     || Scenario {
         name: "one-by-one",

@@ -55,9 +55,9 @@ pub(super) type QueueOf<A, T> =
 ///
 /// # Cost
 /// A record: one look-up of its key in its slice, which leads to its accumulator. Where it does not lie in the same slice as the
-/// record before, its slice is computed, and searched for among those open if slices differ in length or some are missing.
-/// (Where many come out of order, the slice of each is computed: that takes less than a branch that cannot be foreseen.) A record behind the watermark: a look-up and the algorithm's cost, once for
-/// each window that it corrects. A closing window of one slice: nothing but its results; of several:
+/// record before, the slice is computed, and searched for among those open if they differ in length or some are missing. Where many
+/// records come out of order that is done for each, as it takes less than a branch that cannot be foreseen. A record behind the
+/// watermark: a look-up and the algorithm's cost, once for each window that it corrects. A closing window of one slice: nothing but its results; of several:
 /// a look-up for each key in each slice that has come in, a visit to each key, and the algorithm's cost. Memory: each key with its
 /// accumulator, in each slice that lies in an open window and has records of it; nothing is kept of a key without. It grows ahead
 /// of need if [`prepare`](Operator::prepare) is called and heeded. What costs the allocator's time even so: more slices in one batch
