@@ -36,13 +36,26 @@ type Side = fn(&Round) -> Latencies;
 #[derive(Debug, Clone, Copy)]
 struct RowSpec {
     id: &'static str,
-    quantile: f64,
-    /// What ours is compared with: the rival, or else so many microseconds.
-    against_us: Option<f64>,
+    compared: Compared,
+}
+
+/// What a row compares.
+#[derive(Debug, Clone, Copy)]
+enum Compared {
+    /// A quantile of ours with that of the rival.
+    WithRival(f64),
+    /// A quantile of ours with so many microseconds.
+    WithMicros(f64, f64),
+    /// How many times the median the 99th percentile is, with the same of the machine's own.
+    Flatness,
 }
 
 const fn against_rival(id: &'static str, quantile: f64) -> RowSpec {
-    RowSpec { id, quantile, against_us: None }
+    RowSpec { id, compared: Compared::WithRival(quantile) }
+}
+
+const fn against_micros(id: &'static str, quantile: f64, micros: f64) -> RowSpec {
+    RowSpec { id, compared: Compared::WithMicros(quantile, micros) }
 }
 
 /// A round: no longer, as a virtual machine is seldom left alone for longer.
@@ -51,11 +64,15 @@ const WARM_UP: Duration = Duration::from_millis(50);
 /// The least rounds.
 const ROUNDS_MIN: u32 = 5;
 
-const TWO_HOP_ROWS: [RowSpec; 3] = [
+const TWO_HOP_ROWS: [RowSpec; 4] = [
     against_rival("latency/two-hop-1M-p50/timely", 0.5),
     against_rival("latency/two-hop-1M-p99/timely", 0.99),
     against_rival("latency/two-hop-1M-p999/timely", 0.999),
+    RowSpec { id: "latency/tail-flatness", compared: Compared::Flatness },
 ];
+const JET_ROWS: [RowSpec; 1] = [against_micros("latency/jet-workload-p9999", 0.9999, 10_000.0)];
+const DISPATCH_ROWS: [RowSpec; 2] =
+    [against_micros("dispatch/10000", 0.5, 6.0), against_rival("dispatch/10000/hand", 0.5)];
 const BURST_ROWS: [RowSpec; 1] = [against_rival("latency/burst-p999/timely", 0.999)];
 
 /// All there are.
@@ -100,7 +117,7 @@ pub const SCENARIOS: [fn() -> Scenario; 10] = [
         ours: ours::ten_seconds,
         rival: None,
         threads: 1,
-        rows: &[RowSpec { id: "latency/jet-workload-p9999", quantile: 0.9999, against_us: Some(10_000.0) }],
+        rows: &JET_ROWS,
     },
     || Scenario {
         name: "slow-consumer",
@@ -120,10 +137,7 @@ pub const SCENARIOS: [fn() -> Scenario; 10] = [
         ours: |_| dispatch::ours(),
         rival: Some(("by hand", |_| dispatch::by_hand())),
         threads: 1,
-        rows: &[
-            RowSpec { id: "dispatch/10000", quantile: 0.5, against_us: Some(6.0) },
-            against_rival("dispatch/10000/hand", 0.5),
-        ],
+        rows: &DISPATCH_ROWS,
     },
     || Scenario {
         name: "one-by-one",
@@ -185,6 +199,23 @@ pub struct Row {
 }
 
 impl Row {
+    /// One of figures by round, of which less is better. The floor is the rival.
+    fn of(unit: &'static str, id: &'static str, ours: &[f64], theirs: &[f64]) -> Self {
+        let ratios: Vec<f64> = ours.iter().zip(theirs).map(|(ours, theirs)| theirs / ours).collect();
+        let (ours, rival) = (least(ours), least(theirs));
+        Self {
+            id,
+            unit,
+            ours,
+            rival,
+            ratio: rival / ours,
+            ratio_min: least(&ratios),
+            ratio_max: ratios.iter().copied().fold(0.0, f64::max),
+            rounds: ratios.len(),
+            floor: rival,
+        }
+    }
+
     /// One that something holds, or does not.
     pub(super) fn held(id: &'static str, unit: &'static str, ours: f64, rival: f64, holds: bool) -> Self {
         let ratio = f64::from(u8::from(holds));
@@ -252,6 +283,12 @@ impl Curve {
         self.rounds.iter().map(|latencies| micros(latencies.quantile(quantile))).collect()
     }
 
+    /// How many times the median the 99th percentile is, by round.
+    fn steepness(&self) -> Vec<f64> {
+        let parts = self.by_round(0.99).into_iter().zip(self.by_round(0.5));
+        parts.map(|(tail, median)| tail / median).collect()
+    }
+
     /// The median over the rounds, in microseconds, of a quantile.
     pub fn median(&self, quantile: f64) -> f64 {
         let sorted = self.sorted(quantile);
@@ -268,32 +305,20 @@ impl Found {
     /// Its rows in the scorecard.
     pub fn rows(&self) -> impl Iterator<Item = Row> {
         let (ours, floor) = (&self.curves[0], &self.curves[self.curves.len() - 1]);
-        self.rows.iter().map(move |spec| {
-            let theirs = match spec.against_us {
-                Some(us) => vec![us; ours.rounds.len()],
-                None => self.curves[1].by_round(spec.quantile),
-            };
-            let ratios: Vec<f64> = ours
-                .by_round(spec.quantile)
-                .iter()
-                .zip(&theirs)
-                .map(|(ours, theirs)| theirs / ours)
-                .collect();
-            let (best, rival) =
-                (ours.best(spec.quantile), theirs.iter().copied().fold(f64::INFINITY, f64::min));
-            Row {
-                id: spec.id,
-                unit: "µs",
-                ours: best,
-                rival,
-                ratio: rival / best,
-                ratio_min: ratios.iter().copied().fold(f64::INFINITY, f64::min),
-                ratio_max: ratios.iter().copied().fold(0.0, f64::max),
-                rounds: ratios.len(),
-                floor: floor.best(spec.quantile),
-            }
+        let times = |id, quantile, theirs: &[f64]| {
+            let floor = least(&floor.by_round(quantile));
+            Row { floor, ..Row::of("µs", id, &ours.by_round(quantile), theirs) }
+        };
+        self.rows.iter().map(move |&RowSpec { id, compared }| match compared {
+            Compared::WithRival(quantile) => times(id, quantile, &self.curves[1].by_round(quantile)),
+            Compared::WithMicros(quantile, micros) => times(id, quantile, &vec![micros; ours.rounds.len()]),
+            Compared::Flatness => Row::of("p99/p50", id, &ours.steepness(), &floor.steepness()),
         })
     }
+}
+
+fn least(values: &[f64]) -> f64 {
+    values.iter().copied().fold(f64::INFINITY, f64::min)
 }
 
 /// The quantiles that are shown.
@@ -316,5 +341,39 @@ impl fmt::Display for Found {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One round, of which a tenth takes ten times as long.
+    fn curve(name: &'static str, median_us: u64) -> Curve {
+        let mut latencies = Latencies::default();
+        for n in 0..1_000 {
+            latencies.record(Duration::from_micros(if n % 10 == 0 { 10 * median_us } else { median_us }));
+        }
+        Curve { name, rounds: vec![latencies] }
+    }
+
+    #[test]
+    fn a_row_compares_what_it_says() {
+        const ROWS: [RowSpec; 3] = [
+            against_rival("rival", 0.5),
+            against_micros("micros", 0.99, 200.0),
+            RowSpec { id: "flatness", compared: Compared::Flatness },
+        ];
+        let curves = vec![curve("ours", 10), curve("rival", 30), curve("the machine's own", 1)];
+        let found = Found { name: "test", curves, rows: &ROWS };
+        let rows: Vec<_> = found.rows().collect();
+        let near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.02;
+        for (row, [ours, rival, ratio, floor]) in
+            rows.iter().zip([[10.0, 30.0, 3.0, 1.0], [100.0, 200.0, 2.0, 10.0], [10.0, 10.0, 1.0, 10.0]])
+        {
+            assert!(near(row.ours, ours) && near(row.rival, rival), "{row:?}");
+            assert!(near(row.ratio, ratio) && near(row.ratio_min, ratio) && near(row.ratio_max, ratio));
+            assert!(near(row.floor, floor), "{row:?}");
+        }
     }
 }
