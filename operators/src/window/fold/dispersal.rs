@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn slices_are_computed_only_while_records_come_out_of_order() {
         let mut fold = fold();
-        let mut run = |fold: &mut Fold, step: i64| {
+        let run = |fold: &mut Fold, step: i64| {
             fold.on_records((0..1_000).map(|n| record(n * step % 60)), &mut Vec::new());
             fold.dispersal.is_wide()
         };
