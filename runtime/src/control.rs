@@ -42,8 +42,8 @@ pub(crate) enum Event {
     Stop(Option<Instant>),
     /// Something went wrong in a worker, which goes on with its other tasks.
     Failed(Failure),
-    /// A worker has ended.
-    Exited,
+    /// A worker has ended. `dropped` if it left its tasks undone, as the job was cancelled.
+    Exited { dropped: bool },
     /// There is a task more than before.
     Began,
     /// There is one less. Said only where tasks change while the job runs.
@@ -301,6 +301,8 @@ struct Control {
     watch: Arc<Watch>,
     /// The first thing that went wrong.
     failure: Option<Failure>,
+    /// A worker has dropped what it had left to do.
+    cancelled: bool,
     threads: Vec<JoinHandle<()>>,
     providers: Vec<Box<dyn Provide>>,
     stalls: StallDetector,
@@ -322,6 +324,7 @@ impl Control {
             job: plan.job,
             watch,
             failure: None,
+            cancelled: false,
             threads: Vec::new(),
             providers: mem::take(&mut plan.providers),
             stalls: StallDetector::new(stall_limit),
@@ -391,8 +394,9 @@ impl Control {
                 match event {
                     Event::Stop(until) => self.drain(until),
                     Event::Failed(failure) => self.fail(failure),
-                    Event::Exited => {
+                    Event::Exited { dropped } => {
                         running -= 1;
+                        self.cancelled |= dropped;
                         self.miss_worker();
                     }
                     Event::Began => self.tasks += 1,
@@ -499,7 +503,8 @@ impl Control {
 
     fn conclude(self) -> Result<JobReport, JobError> {
         let report = self.watch.report();
-        let cancelled = self.watch.is_cancelled();
+        // Not whether that was asked for: it may have been too late for it.
+        let cancelled = self.cancelled;
         let unbalanced = || imbalance(&report).or_else(|| loss(&report)).filter(|_| !cancelled);
         let failure = self.failure.or_else(unbalanced);
         self.watch.lifecycle.enter(match (&failure, cancelled) {

@@ -42,7 +42,7 @@ pub(crate) struct Deployment {
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
     let Deployment { job, index, worker, thread, core, watch, mailbox } = deployment;
-    let _said_whatever_happens = ExitNotice(mailbox.clone());
+    let mut said_whatever_happens = ExitNotice { mailbox: mailbox.clone(), dropped: false };
     JOB.set(Some(job));
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
@@ -51,7 +51,7 @@ pub(crate) fn run(deployment: Deployment) {
     let PlannedWorker { tasks, parker, meter } = worker;
     let worker = Worker { index, thread, mailbox, meter, watch };
     let tasks = tasks.into_iter().map(|planned| worker.settle_in(planned)).collect();
-    worker.run_tasks(tasks, Idle::new(parker));
+    said_whatever_happens.dropped = worker.run_tasks(tasks, Idle::new(parker)) == End::Dropped;
 }
 
 thread_local! {
@@ -75,11 +75,14 @@ pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// Tells the control thread that the worker has ended, in whatever way.
-struct ExitNotice(Mailbox);
+struct ExitNotice {
+    mailbox: Mailbox,
+    dropped: bool,
+}
 
 impl Drop for ExitNotice {
     fn drop(&mut self) {
-        self.0.post(Event::Exited);
+        self.mailbox.post(Event::Exited { dropped: self.dropped });
     }
 }
 
@@ -116,6 +119,15 @@ enum State {
     },
 }
 
+/// How a worker's tasks have ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum End {
+    /// Each had nothing left to do.
+    Finished,
+    /// The job was cancelled before.
+    Dropped,
+}
+
 impl Worker {
     /// Makes what a task has near this thread.
     fn settle_in(&self, mut planned: PlannedTask) -> Resident {
@@ -130,13 +142,13 @@ impl Worker {
         Resident { planned, state, blocked: false, rejoining: false, manner: None }
     }
 
-    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) {
+    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) -> End {
         let mut idling = false;
         let mut switches = Switches::of(self);
         while !tasks.is_empty() || switches.may_bring_tasks() {
             if self.watch.is_cancelled() {
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
-                return;
+                return End::Dropped;
             }
             let mut progress = Progress::None;
             if switches.obey(&mut tasks) {
@@ -177,6 +189,7 @@ impl Worker {
                 Progress::Made | Progress::Finished => idle.reset(),
             }
         }
+        End::Finished
     }
 
     /// Runs a task once. One that cannot go on begins to leave.

@@ -406,7 +406,7 @@ where
         out: &mut impl Emit<Self::Out>,
     ) {
         let added_before = self.added();
-        if self.dispersal.is_wide() {
+        if self.dispersal.is_wide() && self.slices_are_open() {
             let mut others = 0;
             while let Some(record) = self.add_dispersed(&mut records) {
                 self.on_record(record, out);
@@ -417,7 +417,8 @@ where
         let (mut before, mut strays) = (self.recent.records, 0);
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
             let has_added = self.recent.records != before;
-            strays += u64::from(stopped.is_none());
+            // Whoever comes first after a watermark has no slice to stray from.
+            strays += u64::from(stopped.is_none() && self.recent.index.is_some());
             match stopped {
                 Some(stopped) => self.begin(record, stopped, out),
                 None if has_added && self.add_aside(&record) => {}

@@ -166,6 +166,15 @@ impl<P: Probe> Row<P> {
                 sums.map(move |sum| seen(sum.value.min)).discard();
                 late.discard();
             }),
+            row("sliding window whose records are out of order", |graph, keys, mut probe| {
+                let mut seen = seen_by(&mut probe);
+                let size = window_size(keys);
+                let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
+                let keyed = scattered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
+                let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));
+                sums.map(move |sum| seen(sum.value.min)).discard();
+                late.discard();
+            }),
             row("windows of two families whose records are late", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
                 let size = window_size(keys);
@@ -303,6 +312,17 @@ fn disordered<P: Probe>(
     let time = move |n: &i64| Timestamp::from_nanos((n - i64::from(n % 11 == 0) * (n * 7 % behind)) * 1_000);
     let numbers = (0_i64..).inspect(move |number| probe.reads(*number));
     graph.iter(numbers).event_time(time, BoundedDisorder::NONE)
+}
+
+/// The same numbers, of which nearly each is behind the one before or ahead of it by some part of so many microseconds, and none late.
+fn scattered<P: Probe>(
+    graph: &Graph,
+    mut probe: P,
+    by: u64,
+) -> Stream<i64, impl Upstream<Out = i64> + use<P>> {
+    let (most, bound) = (by.cast_signed(), BoundedDisorder::new(micros(by)).unwrap());
+    let numbers = (0_i64..).inspect(move |number| probe.reads(*number));
+    graph.iter(numbers).event_time(move |n| Timestamp::from_nanos((n - n * 7_919 % most) * 1_000), bound)
 }
 
 /// The same numbers in two parts, of which the first is watched.

@@ -4,6 +4,7 @@ use std::{
     sync::{
         Arc, Condvar, Mutex,
         atomic::{AtomicI64, Ordering},
+        mpsc,
     },
     time::Duration,
 };
@@ -106,6 +107,41 @@ fn cancelling_and_dropping_the_handle_end_a_job_that_would_never_end() {
         assert_eq!(job.status(), JobStatus::Cancelled);
         job.wait().expect("a cancelled job has not failed");
         drop(start());
+    }
+}
+
+/// When it is dropped, says so and waits until it is let go.
+struct DropsSlowly {
+    dropping: mpsc::SyncSender<()>,
+    go: mpsc::Receiver<()>,
+}
+
+impl Drop for DropsSlowly {
+    fn drop(&mut self) {
+        let _ = self.dropping.send(());
+        let _ = self.go.recv_timeout(PATIENCE);
+    }
+}
+
+#[test]
+fn a_job_that_is_cancelled_when_it_has_done_everything_has_finished() {
+    for is_cancelled in [true, false] {
+        let (dropping, dropped) = mpsc::sync_channel(1);
+        let (go, wait) = mpsc::sync_channel(1);
+        let held = DropsSlowly { dropping, go: wait };
+        let graph = Graph::new();
+        graph.iter(0..1_000_i64).event_time(|n| Timestamp::from_nanos(*n), in_order()).for_each(move |_| {
+            let _kept_until_the_operator_goes = &held;
+        });
+        let job = graph.start(JobOptions::default()).unwrap();
+        dropped.recv_timeout(PATIENCE).expect("all was read, and the operator goes");
+        if is_cancelled {
+            job.cancel();
+        }
+        go.send(()).unwrap();
+        assert!(job.wait_timeout(PATIENCE));
+        assert_eq!(job.status(), JobStatus::Finished);
+        assert_eq!(job.wait().unwrap().records_in, 1_000);
     }
 }
 

@@ -52,7 +52,16 @@ impl Dispersal {
 }
 
 impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<K, A, T, W> {
-    /// Adds records to the accumulators of their keys, each in its slice; comes back with the first for which there is no slice, or
+    /// Whether all windows of the slices there are are open for the input that records come from. They are not while it is ahead of
+    /// others; then each record has to be asked about.
+    #[inline]
+    pub(super) fn slices_are_open(&self) -> bool {
+        let (_, own) = self.own;
+        let Closing { open_from, .. } = own.max(self.closing);
+        self.slices.front().is_none_or(|first| first.first >= open_from)
+    }
+
+    /// Adds records to the accumulators of their keys, each in its slice, all of which are open; comes back with the first for which there is no slice, or
     /// none at the place where it would be if no slice were missing, or whose key is not known there. There is no recent slice
     /// then.
     // HOT(window.dispersed)
@@ -62,14 +71,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         records: &mut impl Iterator<Item = Record<Keyed<K, T>>>,
     ) -> Option<Record<Keyed<K, T>>> {
         self.leave_recent();
-        let (_, own) = self.own;
-        let Closing { open_from, .. } = own.max(self.closing);
+        debug_assert!(self.slices_are_open(), "some records may be behind");
         let Self { slices, aggregate, a_slice_in, tally, .. } = self;
-        let begin = match slices.front() {
-            Some(first) if first.first >= open_from => first.start,
-            // There is none yet, or some records may be behind.
-            _ => return records.next(),
-        };
+        let Some(begin) = slices.front().map(|first| first.start) else { return records.next() };
         // Where they go round the end of the queue's memory. What is not looked at comes back.
         let slices =
             if slices.len() <= MOVED_MAX { slices.make_contiguous() } else { slices.as_mut_slices().0 };
@@ -179,6 +183,32 @@ mod tests {
         let until_found_out = (0..2 * RUNS).take_while(|_| run(&mut fold, 0)).count();
         assert_eq!(until_found_out, 63, "all records are of one slice: it ends with the 64th run");
         assert!(!run(&mut fold, 0));
+    }
+
+    #[test]
+    fn slices_are_computed_again_as_soon_as_an_input_that_is_ahead_has_had_its_turn() {
+        let mut fold = fold();
+        let at = |nanos| Watermark::at(Timestamp::from_nanos(nanos));
+        let mut run = |own: Watermark| {
+            fold.judge_by(own);
+            fold.on_records((0..1_200).map(|n| record(n * 7 % 60)), &mut Vec::new());
+            assert!(fold.dispersal.is_wide());
+            (fold.tally().on_time, fold.held.len(), fold.tally().late)
+        };
+        assert_eq!(run(at(0)), (1_200, 0, 0));
+        // Of sixty times, ten are in windows that have all ended, and of twenty more some have: they wait.
+        assert_eq!(run(at(30)), (1_800, 400, 200));
+        assert_eq!(run(at(0)), (3_000, 400, 200));
+    }
+
+    #[test]
+    fn records_in_order_do_not_have_their_slices_computed_however_few_there_are_between_watermarks() {
+        let mut fold = fold();
+        for n in 0..1_000 {
+            fold.on_records([record(n), record(n)].into_iter(), &mut Vec::new());
+            assert!(!fold.dispersal.is_wide(), "{n}");
+            advance(&mut fold, Watermark::at(Timestamp::from_nanos(n)), &mut Vec::new());
+        }
     }
 
     #[test]
