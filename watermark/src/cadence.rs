@@ -1,6 +1,6 @@
 use std::{sync::Arc, time::Duration};
 
-use crate::{Span, Timestamp, Watermark};
+use crate::{Span, Timestamp, Watermark, whole_periods};
 
 /// The watermarks that can make a difference downstream: those at which a window closes.
 ///
@@ -41,9 +41,9 @@ impl Grid {
 
     /// The first instant of the grid after `time`, if event time reaches that far.
     fn after(self, time: Timestamp) -> Option<Timestamp> {
-        let (period, phase) = (i128::from(self.period.as_nanos()), i128::from(self.phase));
-        let step = (i128::from(time.as_nanos()) - phase).div_euclid(period) + 1;
-        i64::try_from(phase + step * period).ok().map(Timestamp::from_nanos)
+        let (period, phase) = (self.period.as_nanos(), i128::from(self.phase));
+        let step = whole_periods(i128::from(time.as_nanos()) - phase, period) + 1;
+        i64::try_from(phase + step * i128::from(period)).ok().map(Timestamp::from_nanos)
     }
 }
 

@@ -29,5 +29,5 @@ mod valve;
 
 pub use cadence::{Cadence, Grid};
 pub use generator::BoundedDisorder;
-pub use timestamp::{Span, SpanError, Timestamp, Watermark};
+pub use timestamp::{Span, SpanError, Timestamp, Watermark, whole_periods};
 pub use valve::Valve;

@@ -34,6 +34,28 @@ impl Timestamp {
     }
 }
 
+/// How many whole periods there are up to so many nanoseconds, rounded down: as `i128::div_euclid`.
+///
+/// # Panics
+/// If the period is not longer than zero.
+///
+/// # Cost
+/// One division of 64 bits, for nanoseconds that fit into as many; elsewhere a call besides.
+#[inline]
+pub fn whole_periods(nanos: i128, period: i64) -> i128 {
+    assert!(period > 0, "a period lasts for some time");
+    match i64::try_from(nanos) {
+        Ok(nanos) => nanos.div_euclid(period).into(),
+        Err(_) => whole_periods_of_many(nanos, period),
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn whole_periods_of_many(nanos: i128, period: i64) -> i128 {
+    nanos.div_euclid(period.into())
+}
+
 /// The instant so much later; [`Timestamp::MAX`] if event time does not reach that far.
 impl Add<Duration> for Timestamp {
     type Output = Self;

@@ -47,7 +47,7 @@ pub(crate) struct KeyTable<K, S> {
 pub(crate) struct Stopped(usize);
 
 impl Stopped {
-    /// The key does not belong into the index.
+    /// The key is a small integer: where that belongs is known without a search.
     const NOWHERE: Self = Self(usize::MAX);
 }
 
@@ -173,16 +173,20 @@ impl<K: Hash + Eq + 'static, S> KeyTable<K, S> {
         Base { index, shift: *shift, direct, entries: entries.base_mut() }
     }
 
-    /// Puts in a new key where the search for it has stopped, if that is all there is to do. Gives it back if it may not be
-    /// new, or does not belong into the base, or other keys migrate.
+    /// Puts in a new key where the search for it has stopped, or where a small integer belongs, if that is all there is to do. Gives it
+    /// back if it may not be new, or does not belong into the base, or other keys migrate.
     #[inline(always)]
     pub(crate) fn insert_in_base(&mut self, Stopped(at): Stopped, key: K, value: S) -> Result<(), (K, S)> {
-        let is_free = self.index.get(at).is_some_and(|slot| *slot == FREE);
         let has_room = self.len < seven_eighths(self.index.len()) && self.entries.base_has_room();
-        if !is_free || !has_room || self.is_migrating() {
+        if !has_room || self.is_migrating() {
             return Err((key, value));
         }
-        self.index[at] = number(self.len);
+        let Self { index, direct, .. } = self;
+        let small = small_number(Some(&key)).and_then(|small| direct.get_mut(small));
+        let Some(place) = small.or_else(|| index.get_mut(at)).filter(|place| **place == FREE) else {
+            return Err((key, value));
+        };
+        *place = number(self.len);
         self.entries.push_to_base((key, value));
         self.len += 1;
         Ok(())

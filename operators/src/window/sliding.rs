@@ -1,6 +1,6 @@
 use std::{ops::RangeInclusive, time::Duration};
 
-use nacreous_watermark::{Grid, Span, SpanError, Timestamp, Watermark};
+use nacreous_watermark::{Grid, Span, SpanError, Timestamp, Watermark, whole_periods};
 
 use super::{Slicing, TimeWindow, slicing::SliceNumber};
 
@@ -18,6 +18,8 @@ pub struct Sliding {
     every: i64,
     /// Where the windows begin: a number of nanoseconds less than `every` after each multiple of it.
     offset: i64,
+    /// How far into each hop a window ends; zero where the size is a multiple of the hop.
+    cut: i64,
 }
 
 /// A window that cannot be.
@@ -97,11 +99,8 @@ impl Sliding {
         if every > size {
             return Err(WindowError::Gaps { size, every });
         }
-        Ok(Self {
-            size: Span::try_from(size)?.as_nanos(),
-            every: Span::try_from(every)?.as_nanos(),
-            offset: 0,
-        })
+        let (size, every) = (Span::try_from(size)?.as_nanos(), Span::try_from(every)?.as_nanos());
+        Ok(Self { size, every, offset: 0, cut: size % every })
     }
 
     /// Windows of `size` that follow each other without overlap.
@@ -137,7 +136,7 @@ impl Sliding {
         let apart = all.into_iter().map(|other| other.offset - offset);
         let length = lengths.chain(apart).fold(0, |one, other| gcd(one, other.unsigned_abs()));
         let length = i64::try_from(length).expect("it divides a hop");
-        Self { size: length, every: length, offset: offset % length }
+        Self { size: length, every: length, offset: offset % length, cut: 0 }
     }
 
     /// How many windows that [divide](Self::dividing) these a slice consists of, at the most.
@@ -152,7 +151,7 @@ impl Sliding {
     /// instants of time share one, so that there is a number left behind all slices.
     fn number(&self, hop: i64, tail: bool) -> SliceNumber {
         let mut number = self.first_of(hop.into()) + i128::from(tail);
-        if self.cut() != 0 {
+        if self.cut != 0 {
             number = number.min(i128::from(i64::MAX) - 1);
         }
         SliceNumber::new(i64::try_from(number).expect("no more slices than instants"))
@@ -160,7 +159,7 @@ impl Sliding {
 
     /// The number of a hop's first slice, wherever that lies.
     fn first_of(&self, hop: i128) -> i128 {
-        if self.cut() == 0 { hop } else { hop * 2 + self.shift() }
+        if self.cut == 0 { hop } else { hop * 2 + self.shift() }
     }
 
     /// What slices of heads and tails are numbered from.
@@ -168,19 +167,21 @@ impl Sliding {
         if self.every == 2 { self.offset.into() } else { 0 }
     }
 
+    /// A window that may reach beyond all of time.
+    #[cold]
+    fn window_at_an_end(&self, number: i64) -> TimeWindow {
+        let start = i128::from(number) * i128::from(self.every) + i128::from(self.offset);
+        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
+    }
+
     /// The hop that the slice lies in, and whether in its tail.
     fn place(&self, slice: SliceNumber) -> (i64, bool) {
-        if self.cut() == 0 {
+        if self.cut == 0 {
             return (slice.get(), true);
         }
         let number = i128::from(slice.get()) - self.shift();
-        let hop = i64::try_from(number.div_euclid(2)).expect("half as many hops as slices");
-        (hop, number.rem_euclid(2) == 1)
-    }
-
-    /// How far into each hop a window ends; zero where the size is a multiple of the hop.
-    fn cut(&self) -> i64 {
-        self.size % self.every
+        let hop = i64::try_from(number >> 1).expect("half as many hops as slices");
+        (hop, number & 1 == 1)
     }
 }
 
@@ -190,8 +191,16 @@ impl Slicing for Sliding {
     }
 
     fn window(&self, number: i64) -> TimeWindow {
-        let start = i128::from(number) * i128::from(self.every) + i128::from(self.offset);
-        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
+        let within = || {
+            let start = number.checked_mul(self.every)?.checked_add(self.offset)?;
+            Some((start, start.checked_add(self.size)?))
+        };
+        match within() {
+            Some((start, end)) => {
+                TimeWindow { start: Timestamp::from_nanos(start), end: Timestamp::from_nanos(end) }
+            }
+            None => self.window_at_an_end(number),
+        }
     }
 
     fn first_open(&self, watermark: Watermark) -> i64 {
@@ -200,14 +209,15 @@ impl Slicing for Sliding {
         }
         let covered =
             i128::from(watermark.time().as_nanos()) - i128::from(self.size) - i128::from(self.offset);
-        clamped(covered.div_euclid(self.every.into()) + 1).as_nanos()
+        clamped(whole_periods(covered, self.every) + 1).as_nanos()
     }
 
     fn slice_at(&self, time: Timestamp) -> SliceNumber {
-        let (time, every) = (i128::from(time.as_nanos()) - i128::from(self.offset), i128::from(self.every));
+        let time = i128::from(time.as_nanos()) - i128::from(self.offset);
+        let hops = whole_periods(time, self.every);
         // An offset is less than a hop, so there are no more hops for it but one, where they are longer than a nanosecond.
-        let hop = i64::try_from(time.div_euclid(every)).expect("no more hops than instants");
-        self.number(hop, self.cut() > 0 && time.rem_euclid(every) >= self.cut().into())
+        let hop = i64::try_from(hops).expect("no more hops than instants");
+        self.number(hop, self.cut > 0 && time - hops * i128::from(self.every) >= self.cut.into())
     }
 
     fn first_slice(&self, window: i64) -> i64 {
@@ -216,14 +226,14 @@ impl Slicing for Sliding {
 
     fn slices_in(&self, window: i64) -> RangeInclusive<i64> {
         let hops = window.saturating_add(self.size / self.every);
-        let last = if self.cut() == 0 { hops - 1 } else { self.first_slice(hops) };
+        let last = if self.cut == 0 { hops - 1 } else { self.first_slice(hops) };
         self.first_slice(window)..=last
     }
 
     fn extent(&self, slice: SliceNumber) -> (i64, u64) {
         let (hop, tail) = self.place(slice);
         let hop = i128::from(hop) * i128::from(self.every) + i128::from(self.offset);
-        let cut = hop + i128::from(self.cut());
+        let cut = hop + i128::from(self.cut);
         let (start, end) = if tail { (cut, hop + i128::from(self.every)) } else { (hop, cut) };
         let (start, end) = (clamped(start).as_nanos(), clamped(end).as_nanos());
         (start, end.abs_diff(start))

@@ -217,17 +217,15 @@ impl<T: Send + 'static, R: Send + 'static, C, D: Downstream<T>> Inlet<T, R, C, D
         let watermark = self.disorder.watermark();
         let at_edge = watermark >= self.next_edge;
         if at_edge {
+            match self.down.watermark(watermark) {
+                Step::Done => self.outlet.stand.passed = watermark,
+                Step::More => self.outlet.owed.push_back(watermark),
+            }
+            // Not before: what comes of the watermark does not wait for it.
             self.next_edge = self.cadence.next_after(watermark);
         }
         self.edge_at = edge_at(&self.disorder, self.next_edge, self.watch_all);
-        if !at_edge {
-            return true;
-        }
-        match self.down.watermark(watermark) {
-            Step::Done => self.outlet.stand.passed = watermark,
-            Step::More => self.outlet.owed.push_back(watermark),
-        }
-        self.outlet.owed.is_empty() && self.down.has_room()
+        !at_edge || self.outlet.owed.is_empty() && self.down.has_room()
     }
 
     /// Nothing comes at the moment. If time goes on even so, the watermark goes with it; whether it has.

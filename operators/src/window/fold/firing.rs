@@ -105,6 +105,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     /// Emits what is left of the window being fired: of one slice, keys in the order in which they first appeared in it; else
     /// in the order in which they came into the windows that are kept.
     fn fire(&mut self, budget: &mut Budget, out: &mut impl Emit<Windowed<K, T, A::Out>>) -> Step {
+        if self.whole.has_fired() && self.firing.table.is_absent() {
+            return Step::Done;
+        }
         let Self { firing: Firing { window, extent, table, .. }, aggregate, whole, tally, fault, .. } = self;
         let by = by::<A, T>(aggregate);
         let mut emit = |key, acc, out: &mut _| {

@@ -5,7 +5,10 @@ use std::{hash::Hash, mem};
 use nacreous_watermark::Timestamp;
 
 use super::{Closing, Slice, WindowFold, dispersal::slices_within};
-use crate::{Aggregate, Keyed, Record, window::Slicing};
+use crate::{
+    Aggregate, Keyed, Record,
+    window::{Slicing, slicing::SliceNumber},
+};
 
 /// Where a record goes.
 pub(super) enum Place {
@@ -19,6 +22,12 @@ impl<K, A> Slice<K, A> {
     #[inline]
     pub(super) fn contains(&self, time: i64) -> bool {
         time.wrapping_sub(self.start).cast_unsigned() < self.length
+    }
+
+    /// Whether it ends at that time or before.
+    #[inline]
+    fn is_before(&self, time: i64) -> bool {
+        time >= self.start && !self.contains(time)
     }
 }
 
@@ -52,19 +61,29 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         if first < open_from {
             return Ok(Place::Behind);
         }
-        let index = match self.slices.binary_search_by_key(&number, |slice| slice.number) {
-            Ok(index) => index,
-            Err(index) => {
-                let table = self.tables.take(self.slices.len());
-                let (start, length) = self.windows.extent(number);
-                // Rounded up, so that the first instant of a slice is not taken for the last one of that before.
-                self.a_slice_in = (u64::MAX / length.max(1)).saturating_add(1);
-                self.slices.insert(index, Slice { number, start, length, first, table });
+        let index = if self.slices.back().is_none_or(|last| last.number < number) {
+            let slice = self.new_slice(number, first);
+            self.slices.push_back(slice);
+            self.slices.len() - 1
+        } else {
+            self.slices.binary_search_by_key(&number, |slice| slice.number).unwrap_or_else(|index| {
+                let slice = self.new_slice(number, first);
+                self.slices.insert(index, slice);
                 index
-            }
+            })
         };
         self.make_recent(index);
         Ok(Place::Recent)
+    }
+
+    /// The slice with this number, without records; `first` is the number of the first window over it.
+    #[inline]
+    fn new_slice(&mut self, number: SliceNumber, first: i64) -> Slice<K, A::Acc> {
+        let table = self.tables.take(self.slices.len());
+        let (start, length) = self.windows.extent(number);
+        // Rounded up, so that the first instant of a slice is not taken for the last one of that before.
+        self.a_slice_in = (u64::MAX / length.max(1)).saturating_add(1);
+        Slice { number, start, length, first, table }
     }
 
     /// The slice of `time`, if there is one and all of its windows are open from this one on. Sought by what is known of the slices:
@@ -72,6 +91,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
     #[inline]
     fn open_at(&self, time: Timestamp, open_from: i64) -> Option<usize> {
         let time = time.as_nanos();
+        if self.slices.back()?.is_before(time) {
+            return None;
+        }
         let guess = self.guessed_at(time)?;
         let is_at = |index: usize| self.slices.get(index).filter(|slice| slice.contains(time));
         if let Some(slice) = is_at(guess) {
