@@ -259,7 +259,7 @@ fn a_job_may_drop_its_own_handle() {
 #[test]
 fn a_record_that_comes_after_a_pause_wakes_the_threads_it_passes_through() {
     const RECORDS: usize = 41;
-    let (send_delay, delays) = std::sync::mpsc::channel();
+    let (send_delay, delays) = mpsc::channel();
     let began = std::time::Instant::now();
     let records = (0..=RECORDS).map(move |number| {
         // The pause is the subject: long enough for all other threads to park.
