@@ -66,17 +66,16 @@ impl Cadence {
 
     /// The least watermark above `watermark` that matters; [`Watermark::END`] if only the end does.
     pub fn next_after(&self, watermark: Watermark) -> Watermark {
-        let of_grids = self.grids.iter().filter_map(|grid| grid.after(watermark.time()));
-        let of_lists = self.lists.iter().filter_map(|(instants, later)| {
+        let mut least = Timestamp::MAX;
+        for grid in &self.grids {
+            least = grid.after(watermark.time()).map_or(least, |time| time.min(least));
+        }
+        for (instants, later) in &self.lists {
             let later = Duration::from_nanos(later.as_nanos().unsigned_abs());
             let next = instants.partition_point(|instant| *instant + later <= watermark.time());
-            instants.get(next).map(|instant| *instant + later)
-        });
-        of_grids
-            .chain(of_lists)
-            .min()
-            .filter(|time| *time < Timestamp::MAX)
-            .map_or(Watermark::END, Watermark::at)
+            least = instants.get(next).map_or(least, |instant| (*instant + later).min(least));
+        }
+        if least == Timestamp::MAX { Watermark::END } else { Watermark::at(least) }
     }
 }
 
