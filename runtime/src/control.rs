@@ -42,12 +42,21 @@ pub(crate) enum Event {
     Stop(Option<Instant>),
     /// Something went wrong in a worker, which goes on with its other tasks.
     Failed(Failure),
-    /// A worker has ended. `dropped` if it left its tasks undone, as the job was cancelled.
-    Exited { dropped: bool },
+    /// A worker has ended.
+    Exited(Exit),
     /// There is a task more than before.
     Began,
     /// There is one less. Said only where tasks change while the job runs.
     Ended,
+}
+
+/// How a worker has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// It had no tasks left, or has failed.
+    Done,
+    /// It has dropped its tasks, as the job was cancelled.
+    Dropped,
 }
 
 /// Where events are left for the control thread of a job.
@@ -394,9 +403,9 @@ impl Control {
                 match event {
                     Event::Stop(until) => self.drain(until),
                     Event::Failed(failure) => self.fail(failure),
-                    Event::Exited { dropped } => {
+                    Event::Exited(exit) => {
                         running -= 1;
-                        self.cancelled |= dropped;
+                        self.cancelled |= exit == Exit::Dropped;
                         self.miss_worker();
                     }
                     Event::Began => self.tasks += 1,
@@ -503,8 +512,8 @@ impl Control {
 
     fn conclude(self) -> Result<JobReport, JobError> {
         let report = self.watch.report();
-        // Not whether that was asked for: it may have been too late for it.
-        let cancelled = self.cancelled;
+        // Not whether that was asked for: it may have been too late for it. A task may have been on its way from worker to worker.
+        let cancelled = self.cancelled || self.watch.switchboard.is_some() && self.tasks > 0;
         let unbalanced = || imbalance(&report).or_else(|| loss(&report)).filter(|_| !cancelled);
         let failure = self.failure.or_else(unbalanced);
         self.watch.lifecycle.enter(match (&failure, cancelled) {

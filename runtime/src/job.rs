@@ -378,7 +378,8 @@ impl JobHandle {
         self.job.stop(deadline);
     }
 
-    /// Asks the job to drop everything and end. Results that have reached their sink's task are still written.
+    /// Asks the job to drop everything and end. Results that have reached their sink's task are still written. A job that has nothing
+    /// left to drop by then has finished.
     pub fn cancel(&self) {
         self.job.cancel();
     }

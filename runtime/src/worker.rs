@@ -17,7 +17,7 @@ mod switches;
 use switches::Switches;
 
 use crate::{
-    control::{Event, Mailbox, Watch, nanos},
+    control::{Event, Exit, Mailbox, Watch, nanos},
     downstream::{Halt, Manner},
     job::Failure,
     meter::WorkerMeter,
@@ -42,7 +42,7 @@ pub(crate) struct Deployment {
 /// The body of a data thread.
 pub(crate) fn run(deployment: Deployment) {
     let Deployment { job, index, worker, thread, core, watch, mailbox } = deployment;
-    let mut said_whatever_happens = ExitNotice { mailbox: mailbox.clone(), dropped: false };
+    let mut said_whatever_happens = ExitNotice { mailbox: mailbox.clone(), exit: Exit::Done };
     JOB.set(Some(job));
     if let Some(core) = core {
         // Not being pinned costs speed, not correctness; a container may forbid it.
@@ -51,7 +51,7 @@ pub(crate) fn run(deployment: Deployment) {
     let PlannedWorker { tasks, parker, meter } = worker;
     let worker = Worker { index, thread, mailbox, meter, watch };
     let tasks = tasks.into_iter().map(|planned| worker.settle_in(planned)).collect();
-    said_whatever_happens.dropped = worker.run_tasks(tasks, Idle::new(parker)) == End::Dropped;
+    said_whatever_happens.exit = worker.run_tasks(tasks, Idle::new(parker));
 }
 
 thread_local! {
@@ -77,12 +77,12 @@ pub(crate) fn message_of(panic: Box<dyn Any + Send>) -> String {
 /// Tells the control thread that the worker has ended, in whatever way.
 struct ExitNotice {
     mailbox: Mailbox,
-    dropped: bool,
+    exit: Exit,
 }
 
 impl Drop for ExitNotice {
     fn drop(&mut self) {
-        self.mailbox.post(Event::Exited { dropped: self.dropped });
+        self.mailbox.post(Event::Exited(self.exit));
     }
 }
 
@@ -119,15 +119,6 @@ enum State {
     },
 }
 
-/// How a worker's tasks have ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Each had nothing left to do.
-    Finished,
-    /// The job was cancelled before.
-    Dropped,
-}
-
 impl Worker {
     /// Makes what a task has near this thread.
     fn settle_in(&self, mut planned: PlannedTask) -> Resident {
@@ -142,13 +133,15 @@ impl Worker {
         Resident { planned, state, blocked: false, rejoining: false, manner: None }
     }
 
-    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) -> End {
+    fn run_tasks(&self, mut tasks: Vec<Resident>, mut idle: Idle) -> Exit {
         let mut idling = false;
         let mut switches = Switches::of(self);
         while !tasks.is_empty() || switches.may_bring_tasks() {
             if self.watch.is_cancelled() {
+                // There may be none, where others might come.
+                let exit = if tasks.is_empty() { Exit::Done } else { Exit::Dropped };
                 tasks.drain(..).for_each(|task| self.drop_after_a_last_try(task));
-                return End::Dropped;
+                return exit;
             }
             let mut progress = Progress::None;
             if switches.obey(&mut tasks) {
@@ -189,7 +182,7 @@ impl Worker {
                 Progress::Made | Progress::Finished => idle.reset(),
             }
         }
-        End::Finished
+        Exit::Done
     }
 
     /// Runs a task once. One that cannot go on begins to leave.

@@ -34,6 +34,20 @@ impl Timestamp {
     }
 }
 
+/// The instant so much later; [`Timestamp::MAX`] if event time does not reach that far.
+impl Add<Duration> for Timestamp {
+    type Output = Self;
+
+    #[inline]
+    fn add(self, duration: Duration) -> Self {
+        // All of event time is a number of nanoseconds that fits.
+        Self(
+            u64::try_from(duration.as_nanos())
+                .map_or(i64::MAX, |nanos| self.0.saturating_add_unsigned(nanos)),
+        )
+    }
+}
+
 /// How many whole periods there are up to so many nanoseconds, rounded down: as `i128::div_euclid`.
 ///
 /// # Panics
@@ -54,20 +68,6 @@ pub fn whole_periods(nanos: i128, period: i64) -> i128 {
 #[inline(never)]
 fn whole_periods_of_many(nanos: i128, period: i64) -> i128 {
     nanos.div_euclid(period.into())
-}
-
-/// The instant so much later; [`Timestamp::MAX`] if event time does not reach that far.
-impl Add<Duration> for Timestamp {
-    type Output = Self;
-
-    #[inline]
-    fn add(self, duration: Duration) -> Self {
-        // All of event time is a number of nanoseconds that fits.
-        Self(
-            u64::try_from(duration.as_nanos())
-                .map_or(i64::MAX, |nanos| self.0.saturating_add_unsigned(nanos)),
-        )
-    }
 }
 
 /// A promise about a stream: **no later on-time record has `time < W`**.
@@ -153,6 +153,22 @@ impl TryFrom<Duration> for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn whole_periods_are_those_of_a_division_however_many_there_are() {
+        let ends =
+            [0, 1, -1, i64::MAX.into(), i64::MIN.into(), i128::from(i64::MAX) * 2, i128::from(i64::MIN) * 2];
+        let near = |end: &i128| [end - 1, *end, end + 1];
+        for nanos in ends.iter().flat_map(near) {
+            for period in [1, 2, 3, 1_000_000_007, i64::MAX - 1, i64::MAX] {
+                assert_eq!(
+                    whole_periods(nanos, period),
+                    nanos.div_euclid(period.into()),
+                    "{nanos} by {period}"
+                );
+            }
+        }
+    }
 
     #[test]
     fn to_add_to_a_time_stays_within_time() {

@@ -47,8 +47,8 @@ pub(crate) struct KeyTable<K, S> {
 pub(crate) struct Stopped(usize);
 
 impl Stopped {
-    /// The key is a small integer: where that belongs is known without a search.
-    const NOWHERE: Self = Self(usize::MAX);
+    /// The key is a small integer, whose place is known without a search.
+    const UNSOUGHT: Self = Self(usize::MAX);
 }
 
 /// A place in the index where there is no key.
@@ -412,7 +412,7 @@ impl<K: Hash + Eq + 'static, S> Base<'_, K, S> {
     #[inline(always)]
     pub(crate) fn value(&mut self, key: &K) -> Result<&mut S, Stopped> {
         if is_unit::<K>() || find_directly(self.direct, key).is_some() {
-            return self.value_of_small(key).ok_or(Stopped::NOWHERE);
+            return self.value_of_small(key).ok_or(Stopped::UNSOUGHT);
         }
         self.value_of_other(key)
     }
@@ -432,7 +432,7 @@ impl<K: Hash + Eq + 'static, S> Base<'_, K, S> {
     #[inline(always)]
     pub(crate) fn value_of_other(&mut self, key: &K) -> Result<&mut S, Stopped> {
         if find_directly(self.direct, key).is_some() {
-            return Err(Stopped::NOWHERE);
+            return Err(Stopped::UNSOUGHT);
         }
         let mut at = home(hash_key(key), self.shift);
         let slot = loop {

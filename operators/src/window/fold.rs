@@ -417,7 +417,7 @@ where
         let (mut before, mut strays) = (self.recent.records, 0);
         while let Some((record, stopped)) = self.recent.add_known(&self.aggregate, &mut records) {
             let has_added = self.recent.records != before;
-            // Whoever comes first after a watermark has no slice to stray from.
+            // Where there is no recent slice, as after a watermark, there is none to stray from.
             strays += u64::from(stopped.is_none() && self.recent.index.is_some());
             match stopped {
                 Some(stopped) => self.begin(record, stopped, out),

@@ -144,6 +144,14 @@ impl Sliding {
         usize::try_from(self.every / dividing.every).unwrap_or(usize::MAX)
     }
 
+    /// A window that may reach beyond all of time.
+    #[cold]
+    #[inline(never)]
+    fn window_at_an_end(&self, number: i64) -> TimeWindow {
+        let start = i128::from(number) * i128::from(self.every) + i128::from(self.offset);
+        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
+    }
+
     /// The number of a hop's head or tail.
     ///
     /// Hops that have both are longer than a nanosecond, so twice as many can be numbered. Of those of two nanoseconds each instant is
@@ -165,13 +173,6 @@ impl Sliding {
     /// What slices of heads and tails are numbered from.
     fn shift(&self) -> i128 {
         if self.every == 2 { self.offset.into() } else { 0 }
-    }
-
-    /// A window that may reach beyond all of time.
-    #[cold]
-    fn window_at_an_end(&self, number: i64) -> TimeWindow {
-        let start = i128::from(number) * i128::from(self.every) + i128::from(self.offset);
-        TimeWindow { start: clamped(start), end: clamped(start + i128::from(self.size)) }
     }
 
     /// The hop that the slice lies in, and whether in its tail.

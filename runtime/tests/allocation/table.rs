@@ -168,7 +168,8 @@ impl<P: Probe> Row<P> {
             }),
             row("sliding window whose records are out of order", |graph, keys, mut probe| {
                 let mut seen = seen_by(&mut probe);
-                let size = window_size(keys);
+                // Long enough for most records not to bring a key that is new to their slice.
+                let size = window_size(keys).max(16_000);
                 let windows = Sliding::new(micros(size), micros(size / 4)).unwrap();
                 let keyed = scattered(graph, probe, size).key_by(move |n| keys.of(*n)).window(windows);
                 let (sums, late) = keyed.aggregate(stats(|n: &i64| *n));

@@ -6,6 +6,7 @@ use std::{
         atomic::{AtomicI64, Ordering},
         mpsc,
     },
+    thread,
     time::Duration,
 };
 
@@ -125,7 +126,8 @@ impl Drop for DropsSlowly {
 
 #[test]
 fn a_job_that_is_cancelled_when_it_has_done_everything_has_finished() {
-    for is_cancelled in [true, false] {
+    let tiers = [Tier::Fused, Tier::Boxed, Tier::ByHand, Tier::Auto];
+    for (tier, workers) in tiers.into_iter().flat_map(|tier| [(tier, 1), (tier, 3)]) {
         let (dropping, dropped) = mpsc::sync_channel(1);
         let (go, wait) = mpsc::sync_channel(1);
         let held = DropsSlowly { dropping, go: wait };
@@ -133,14 +135,14 @@ fn a_job_that_is_cancelled_when_it_has_done_everything_has_finished() {
         graph.iter(0..1_000_i64).event_time(|n| Timestamp::from_nanos(*n), in_order()).for_each(move |_| {
             let _kept_until_the_operator_goes = &held;
         });
-        let job = graph.start(JobOptions::default()).unwrap();
+        let job = graph.start(JobOptions { tier, workers, ..JobOptions::default() }).unwrap();
         dropped.recv_timeout(PATIENCE).expect("all was read, and the operator goes");
-        if is_cancelled {
-            job.cancel();
-        }
+        job.cancel();
+        // Long enough for workers that have nothing to do to see it.
+        thread::sleep(Duration::from_millis(20));
         go.send(()).unwrap();
         assert!(job.wait_timeout(PATIENCE));
-        assert_eq!(job.status(), JobStatus::Finished);
+        assert_eq!(job.status(), JobStatus::Finished, "{tier:?}, {workers} workers");
         assert_eq!(job.wait().unwrap().records_in, 1_000);
     }
 }
@@ -252,7 +254,7 @@ fn a_job_may_drop_its_own_handle() {
     *held = Some(graph.start(JobOptions::default()).unwrap());
     drop(held);
     while ended.load(Ordering::Relaxed) == 0 {
-        std::thread::yield_now();
+        thread::yield_now();
     }
 }
 
@@ -263,7 +265,7 @@ fn a_record_that_comes_after_a_pause_wakes_the_threads_it_passes_through() {
     let began = std::time::Instant::now();
     let records = (0..=RECORDS).map(move |number| {
         // The pause is the subject: long enough for all other threads to park.
-        std::thread::sleep(Duration::from_millis(3));
+        thread::sleep(Duration::from_millis(3));
         (number, began.elapsed())
     });
     let graph = Graph::new();

@@ -39,7 +39,7 @@ impl Dispersal {
     pub(super) fn near(&mut self, records: u64, strays: u64) {
         if self.runs < 0 {
             self.runs += 1;
-        } else if strays * ONE_IN > records {
+        } else if self.runs == 0 && strays * ONE_IN > records {
             self.runs = RUNS;
         }
     }
@@ -61,9 +61,9 @@ impl<T, K: Hash + Eq + Clone + 'static, A: Aggregate<T>, W: Slicing> WindowFold<
         self.slices.front().is_none_or(|first| first.first >= open_from)
     }
 
-    /// Adds records to the accumulators of their keys, each in its slice, all of which are open; comes back with the first for which there is no slice, or
-    /// none at the place where it would be if no slice were missing, or whose key is not known there. There is no recent slice
-    /// then.
+    /// Adds records to the accumulators of their keys, each in its slice, where all [are open](Self::slices_are_open); comes back with
+    /// the first for which there is no slice, or none at the place where it would be if no slice were missing, or whose key is not
+    /// known there. There is no recent slice then.
     // HOT(window.dispersed)
     #[inline(always)]
     pub(super) fn add_dispersed(
