@@ -221,7 +221,7 @@ impl<T: Send + 'static, R: Send + 'static, C, D: Downstream<T>> Inlet<T, R, C, D
                 Step::Done => self.outlet.stand.passed = watermark,
                 Step::More => self.outlet.owed.push_back(watermark),
             }
-            // Not before: what comes of the watermark does not wait for it.
+            // Not before: a function that is called with each result does not wait for it.
             self.next_edge = self.cadence.next_after(watermark);
         }
         self.edge_at = edge_at(&self.disorder, self.next_edge, self.watch_all);

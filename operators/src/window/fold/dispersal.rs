@@ -193,12 +193,13 @@ mod tests {
             fold.judge_by(own);
             fold.on_records((0..1_200).map(|n| record(n * 7 % 60)), &mut Vec::new());
             assert!(fold.dispersal.is_wide());
-            (fold.tally().on_time, fold.held.len(), fold.tally().late)
+            (fold.tally().on_time, fold.held.len(), fold.tally().late, fold.dispersal.runs)
         };
-        assert_eq!(run(at(0)), (1_200, 0, 0));
+        assert_eq!(run(at(0)), (1_200, 0, 0, RUNS));
+        assert_eq!(run(at(0)), (2_400, 0, 0, RUNS - 1));
         // Of sixty times, ten are in windows that have all ended, and of twenty more some have: they wait.
-        assert_eq!(run(at(30)), (1_800, 400, 200));
-        assert_eq!(run(at(0)), (3_000, 400, 200));
+        assert_eq!(run(at(30)), (3_000, 400, 200, RUNS - 1));
+        assert_eq!(run(at(0)), (4_200, 400, 200, RUNS - 2));
     }
 
     #[test]
